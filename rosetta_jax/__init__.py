@@ -1,0 +1,41 @@
+"""Whole-brain networks of neural masses in JAX.
+
+The ladder of Castaldo et al., "Rosetta Stone of Neural Mass Models" (arXiv 2512.10982), made to run:
+rungs wired into delayed, noisy networks; exact spectra without simulating; fits by gradient.
+"""
+
+from rosetta_jax import linear as linear
+from rosetta_jax import observe as observe
+from rosetta_jax.forcing import Field as Field
+from rosetta_jax.forcing import FunctionDrive as FunctionDrive
+from rosetta_jax.forcing import OrnsteinUhlenbeck as OrnsteinUhlenbeck
+from rosetta_jax.forcing import PowerLawNoise as PowerLawNoise
+from rosetta_jax.forcing import SampledDrive as SampledDrive
+from rosetta_jax.forcing import Sinusoid as Sinusoid
+from rosetta_jax.forcing import Step as Step
+from rosetta_jax.forcing import WhiteNoise as WhiteNoise
+from rosetta_jax.network import Connectome as Connectome
+from rosetta_jax.network import Network as Network
+from rosetta_jax.network import alone as alone
+from rosetta_jax.parameters import Interval as Interval
+from rosetta_jax.parameters import LogNormal as LogNormal
+from rosetta_jax.parameters import Negative as Negative
+from rosetta_jax.parameters import NonNegative as NonNegative
+from rosetta_jax.parameters import Normal as Normal
+from rosetta_jax.parameters import Positive as Positive
+from rosetta_jax.parameters import Real as Real
+from rosetta_jax.parameters import Uniform as Uniform
+from rosetta_jax.parameters import get as get
+from rosetta_jax.parameters import paths as paths
+from rosetta_jax.parameters import replace as replace
+from rosetta_jax.results import Status as Status
+from rosetta_jax.rungs import HarmonicOscillator as HarmonicOscillator
+from rosetta_jax.rungs import JansenRit as JansenRit
+from rosetta_jax.rungs import StuartLandau as StuartLandau
+from rosetta_jax.rungs import ladder as ladder
+from rosetta_jax.simulation import Solution as Solution
+from rosetta_jax.simulation import simulate as simulate
+from rosetta_jax.system import Rung as Rung
+from rosetta_jax.system import component as component
+from rosetta_jax.system import describe as describe
+from rosetta_jax.system import port as port

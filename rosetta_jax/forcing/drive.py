@@ -1,0 +1,92 @@
+r"""Drives: the known part $f(t)$ of what acts on nodes, entering the port a network gives it.
+
+A drive is a value at a time, `()` for all nodes or `(nodes,)`. Its unit is that of the port.
+"""
+
+import abc
+from collections.abc import Callable
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from rosetta_jax import _checks
+from rosetta_jax._types import Array, Float, Parameter, Scalar
+from rosetta_jax.parameters import NonNegative, Positive, check_parameters, parameter
+
+
+class Drive(eqx.Module):
+    """A function of time (s): `value(t)` is `()` or `(nodes,)`, in the unit of the port it enters."""
+
+    def __check_init__(self):
+        check_parameters(self)
+
+    @abc.abstractmethod
+    def value(self, t: Scalar) -> Parameter:
+        """The drive at time `t` (s)."""
+
+
+class Sinusoid(Drive):
+    r"""$A \sin(2\pi f t + \phi)$: amplitude in the port's unit, frequency (Hz), phase (rad)."""
+
+    amplitude: Parameter = parameter(unit="", symbol="A", description="amplitude, unit of the port")
+    frequency: Parameter = parameter(
+        unit="Hz", symbol="f", description="frequency", support=Positive()
+    )
+    phase: Parameter = parameter(0.0, unit="rad", symbol="φ", description="phase at time 0")
+
+    def value(self, t: Scalar) -> Parameter:
+        return self.amplitude * jnp.sin(2 * jnp.pi * self.frequency * t + self.phase)
+
+
+class Step(Drive):
+    r"""A constant from `onset` (s) for `duration` (s; by default for ever), zero before and after."""
+
+    amplitude: Parameter = parameter(unit="", symbol="A", description="height, unit of the port")
+    onset: Parameter = parameter(0.0, unit="s", symbol="t0", description="when it begins")
+    duration: Parameter = parameter(
+        1e9, unit="s", symbol="T", description="how long it lasts", support=NonNegative()
+    )
+
+    def value(self, t: Scalar) -> Parameter:
+        lasting = (t >= self.onset) & (t < self.onset + self.duration)
+        return self.amplitude * lasting.astype(self.amplitude.dtype)
+
+
+class SampledDrive(Drive):
+    """A sampled series, linear between its samples and zero outside of them.
+
+    `times` (samples,) in s, increasing; `values` (samples,) or (samples, nodes). Raises `ValueError`
+    where shapes differ or times do not increase.
+    """
+
+    times: Float[Array, " samples"] = eqx.field(converter=_checks.as_float_array)
+    values: Float[Array, "samples *nodes"] = eqx.field(converter=_checks.as_float_array)
+
+    def __check_init__(self):
+        _checks.finite("times", self.times)
+        _checks.finite("values", self.values)
+        if self.values.shape[0] != self.times.shape[0]:
+            raise ValueError(
+                f"`times` has {self.times.shape[0]} samples and `values` {self.values.shape[0]}: "
+                "give one value (or one row) a time."
+            )
+        if len(self.times) < 2:
+            raise ValueError("`times` needs at least two samples: for a constant, take rj.Step.")
+        if _checks.is_concrete(self.times) and (np.diff(np.asarray(self.times)) <= 0).any():
+            raise ValueError("`times` must increase from sample to sample: sort them first.")
+
+    def value(self, t: Scalar) -> Parameter:
+        at = jnp.clip(jnp.searchsorted(self.times, t, side="right") - 1, 0, len(self.times) - 2)
+        share = (t - self.times[at]) / (self.times[at + 1] - self.times[at])
+        inside = ((t >= self.times[0]) & (t <= self.times[-1])).astype(self.values.dtype)
+        return inside * ((1 - share) * self.values[at] + share * self.values[at + 1])
+
+
+class FunctionDrive(Drive):
+    """Any function of time (s) that JAX can trace, returning `()` or `(nodes,)`."""
+
+    function: Callable[[Scalar], Parameter] = eqx.field(static=True)
+
+    def value(self, t: Scalar) -> Parameter:
+        return _checks.as_float_array(self.function(t), "function(t)")

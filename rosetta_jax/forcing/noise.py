@@ -1,0 +1,144 @@
+r"""Noise: the random part of what acts on nodes, independent for each node and port.
+
+Each noise has a two-sided spectral density $S(\Omega)$ of the input it makes, with
+$\mathrm{Cov} = \int S\, d\Omega/2\pi$, which the linear theory uses, and a way to advance in time, which
+the march uses. White noise of strength $\sigma$ means $dx = \dots + \sigma\,dW$, so $S = \sigma^2$; it is
+held over each step, which for ports in which a rung is linear equals a stochastic Heun step exactly.
+"""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from rosetta_jax._types import Array, Float, Parameter, Scalar
+from rosetta_jax.parameters import NonNegative, Positive, check_parameters, parameter
+
+
+class Noise(eqx.Module):
+    """Random input at named ports (`ports=None`: those the rung takes noise at)."""
+
+    ports: eqx.AbstractVar[tuple[str, ...] | None]
+    # Whether it is white, and so refused at a port in which a rung is not linear.
+    white: eqx.AbstractClassVar[bool]
+
+    def __check_init__(self):
+        check_parameters(self)
+
+    @abc.abstractmethod
+    def density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies *regional"]:
+        """Two-sided density at angular frequencies (rad/s): unit of the port squared, times s."""
+
+
+class NoiseProcess(Noise):
+    """A noise that the march can draw, one vector of normal deviates a step."""
+
+    @abc.abstractmethod
+    def start(self, normal: Float[Array, "ports nodes"]) -> Any:
+        """The state of the noise at time 0, drawn from its stationary distribution."""
+
+    @abc.abstractmethod
+    def advance(self, state: Any, normal: Float[Array, "ports nodes"], dt: Scalar) -> Any:
+        """The state one step later, from standard normal deviates."""
+
+    @abc.abstractmethod
+    def values(
+        self, before: Any, after: Any, normal: Float[Array, "ports nodes"], dt: Scalar
+    ) -> tuple[Float[Array, "ports nodes"], Float[Array, "ports nodes"]]:
+        """The input at the start and at the end of a step, linear in between."""
+
+
+def _spread(value: Parameter, regional: int) -> Float[Array, "1 *spread"]:
+    # A leading axis for frequencies, or ports, and one for nodes where anything varies by node.
+    return value.reshape((1,) + (value.shape or (1,) * regional))
+
+
+class WhiteNoise(NoiseProcess):
+    r"""White noise: $\sigma\, dW$ on each node and port, density $\sigma^2$."""
+
+    sigma: Parameter = parameter(
+        unit="port unit * s^(1/2)", symbol="σ", description="strength", support=NonNegative()
+    )
+    ports: tuple[str, ...] | None = eqx.field(default=None, static=True)
+    white = True
+
+    def density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies *regional"]:
+        flat = jnp.ones((omega.shape[0],) + (1,) * self.sigma.ndim, dtype=omega.dtype)
+        return flat * _spread(self.sigma**2, self.sigma.ndim)
+
+    def start(self, normal: Float[Array, "ports nodes"]) -> None:
+        return None
+
+    def advance(self, state: None, normal: Float[Array, "ports nodes"], dt: Scalar) -> None:
+        return None
+
+    def values(
+        self, before: None, after: None, normal: Float[Array, "ports nodes"], dt: Scalar
+    ) -> tuple[Float[Array, "ports nodes"], Float[Array, "ports nodes"]]:
+        held = _spread(self.sigma, 1) / jnp.sqrt(dt) * normal
+        return held, held
+
+
+class OrnsteinUhlenbeck(NoiseProcess):
+    r"""Coloured noise $\tau\,\dot\eta = -\eta + \dots$ of standard deviation `sd`, exact from step to step.
+
+    Density $S(\Omega) = 2\,\mathrm{sd}^2 \tau / (1 + \Omega^2\tau^2)$. Smooth enough to enter a sigmoid.
+    """
+
+    sd: Parameter = parameter(
+        unit="port unit", symbol="s", description="standard deviation", support=NonNegative()
+    )
+    tau: Parameter = parameter(
+        unit="s", symbol="τ", description="correlation time", support=Positive()
+    )
+    ports: tuple[str, ...] | None = eqx.field(default=None, static=True)
+    white = False
+
+    def density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies *regional"]:
+        regional = max(self.sd.ndim, self.tau.ndim)
+        omega = omega.reshape((-1,) + (1,) * regional)
+        sd, tau = _spread(self.sd, regional), _spread(self.tau, regional)
+        return 2 * sd**2 * tau / (1 + (omega * tau) ** 2)
+
+    def start(self, normal: Float[Array, "ports nodes"]) -> Float[Array, "ports nodes"]:
+        return _spread(self.sd, 1) * normal
+
+    def advance(
+        self, state: Float[Array, "ports nodes"], normal: Float[Array, "ports nodes"], dt: Scalar
+    ) -> Float[Array, "ports nodes"]:
+        sd, tau = _spread(self.sd, 1), _spread(self.tau, 1)
+        return jnp.exp(-dt / tau) * state + sd * jnp.sqrt(-jnp.expm1(-2 * dt / tau)) * normal
+
+    def values(
+        self,
+        before: Float[Array, "ports nodes"],
+        after: Float[Array, "ports nodes"],
+        normal: Float[Array, "ports nodes"],
+        dt: Scalar,
+    ) -> tuple[Float[Array, "ports nodes"], Float[Array, "ports nodes"]]:
+        return before, after
+
+
+class PowerLawNoise(Noise):
+    r"""An innovation of density $\sigma^2 (\Omega_0 / |\Omega|)^k$, for spectra only.
+
+    The exponent $k$ is 0 for white and 1 for pink noise; $\Omega_0 = 2\pi\cdot 10$ Hz, so `sigma` is the
+    strength of the white noise that has the same density at 10 Hz. It has no stationary form at
+    zero frequency, so the march refuses it.
+    """
+
+    sigma: Parameter = parameter(
+        unit="port unit * s^(1/2)", symbol="σ", description="strength at 10 Hz", support=NonNegative()
+    )
+    exponent: Parameter = parameter(
+        unit="", symbol="k", description="power of the fall with frequency"
+    )
+    ports: tuple[str, ...] | None = eqx.field(default=None, static=True)
+    white = False
+
+    def density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies *regional"]:
+        regional = max(self.sigma.ndim, self.exponent.ndim)
+        ratio = (20 * jnp.pi / jnp.abs(omega)).reshape((-1,) + (1,) * regional)
+        power = ratio ** _spread(self.exponent, regional)
+        return _spread(self.sigma**2, regional) * power

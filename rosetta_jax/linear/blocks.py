@@ -1,0 +1,137 @@
+r"""A network linearised about a point, as small matrices a node.
+
+Everything between regions is one delayed, linear transport, so the whole linear theory follows from
+
+==== ===================== ======= ===================
+A    state to drift        B       arriving to drift
+S    state to sent         E, F, P input to drift, to sent, to signal
+O    state to signal
+==== ===================== ======= ===================
+
+With $R(\omega) = (i\omega - A)^{-1}$ and $K_{ij} = C_{ij} e^{-i\omega\tau_{ij}}$,
+
+.. math::
+    T = S R B, \quad T_u = S R E + F, \quad Q = O R B, \quad D = O R E + P \\
+    \text{sent} = (I - T K)^{-1} T_u u, \qquad \text{signal} = Q K\, \text{sent} + D u
+
+exact with delays. The gain sits in B. Each block costs one forward derivative a component, since a
+tangent of ones over nodes gives all nodes at once.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosetta_jax._types import Array, Channels, Complex, Float, Inexact, Scalar
+from rosetta_jax.network import Network
+from rosetta_jax.system import add_inputs, stack_state, unstack_state
+
+
+class Blocks(eqx.Module):
+    """The matrices of each node; `s` state components, `c` channels, `p` input ports."""
+
+    A: Float[Array, "nodes s s"]
+    B: Float[Array, "nodes s c"]
+    S: Float[Array, "nodes c s"]
+    O: Float[Array, "nodes s"]
+    E: Float[Array, "nodes s p"]
+    F: Float[Array, "nodes c p"]
+    P: Float[Array, "nodes p"]
+
+
+class Responses(eqx.Module):
+    """What each node does at one complex frequency: the small transfer functions of the module's top."""
+
+    T: Complex[Array, "nodes c c"]
+    T_u: Complex[Array, "nodes c p"]
+    Q: Complex[Array, "nodes c"]
+    D: Complex[Array, "nodes p"]
+
+
+def linearise(
+    network: Network, state: Any, arriving: Channels, inputs: Any, ports: Sequence[str]
+) -> Blocks:
+    """The blocks of `network` at a state, what arrives there and constant `inputs`, for some ports."""
+    x = stack_state(state)
+    u = jnp.zeros((len(ports), network.nodes), dtype=x.dtype)
+
+    def outside(u: Array) -> Any:
+        named = network.rung.Inputs(**dict(zip(ports, u, strict=True)))
+        return add_inputs(inputs, named)
+
+    def drift(x: Array, arriving: Channels, u: Array) -> Array:
+        field = network.vector_field(
+            jnp.zeros((), x.dtype), unstack_state(network.rung, x), arriving, outside(u)
+        )
+        return stack_state(field)
+
+    def sent(x: Array, u: Array) -> Array:
+        return network.send(unstack_state(network.rung, x), outside(u))
+
+    def signal(x: Array, u: Array) -> Array:
+        return network.signal(unstack_state(network.rung, x), outside(u))[None]
+
+    return Blocks(
+        A=_per_node(lambda x: drift(x, arriving, u), x),
+        B=_per_node(lambda a: drift(x, a, u), arriving),
+        S=_per_node(lambda x: sent(x, u), x),
+        O=_per_node(lambda x: signal(x, u), x)[:, 0, :],
+        E=_per_node(lambda u: drift(x, arriving, u), u),
+        F=_per_node(lambda u: sent(x, u), u),
+        P=_per_node(lambda u: signal(x, u), u)[:, 0, :],
+    )
+
+
+def _per_node(function: Any, at: Array) -> Float[Array, "nodes outputs inputs"]:
+    """The derivative of an elementwise function, `(inputs, nodes)` to `(outputs, nodes)`, of each node."""
+    ones = jnp.ones(at.shape[1], dtype=at.dtype)
+    tangents = jnp.eye(at.shape[0], dtype=at.dtype)[:, :, None] * ones[None, None, :]
+    columns = jax.vmap(lambda tangent: jax.jvp(function, (at,), (tangent,))[1])(tangents)
+    return jnp.transpose(columns, (2, 1, 0))
+
+
+def responses(blocks: Blocks, omega: Scalar) -> Responses:
+    """The transfer functions of each node at angular frequency `omega` (rad/s)."""
+    columns = jnp.concatenate([blocks.B, blocks.E], axis=-1).astype(_complex(blocks.A.dtype))
+    passed = jnp.linalg.solve(shifted(blocks.A, omega), columns)
+    channels = blocks.B.shape[-1]
+    from_arriving, from_input = passed[..., :channels], passed[..., channels:]
+    S, O = (matrix.astype(passed.dtype) for matrix in (blocks.S, blocks.O))
+    return Responses(
+        T=S @ from_arriving,
+        T_u=S @ from_input + blocks.F.astype(passed.dtype),
+        Q=jnp.einsum("ns,nsc->nc", O, from_arriving),
+        D=jnp.einsum("ns,nsp->np", O, from_input) + blocks.P.astype(passed.dtype),
+    )
+
+
+def shifted(A: Float[Array, "nodes s s"], omega: Scalar) -> Complex[Array, "nodes s s"]:
+    r"""$i\omega - A$ of each node, the inverse of its resolvent."""
+    identity = jnp.eye(A.shape[-1], dtype=A.dtype)
+    return jax.lax.complex(-A, jnp.broadcast_to((omega * identity)[None], A.shape))
+
+
+def transport_at(network: Network, omega: Scalar) -> Complex[Array, "nodes nodes"]:
+    r"""$K_{ij} = C_{ij} e^{-i\omega\tau_{ij}}$, `[target, source]`."""
+    weights, delays = network.connectome.weights, network.delays()
+    if delays is None:
+        return weights.astype(_complex(weights.dtype))
+    angle = omega * delays
+    return jax.lax.complex(weights * jnp.cos(angle), -weights * jnp.sin(angle))
+
+
+def loop(
+    K: Inexact[Array, "nodes nodes"], T: Inexact[Array, "nodes c c"]
+) -> Inexact[Array, "cn cn"]:
+    """`K T` over all channels, in channel-major order."""
+    nodes, channels = T.shape[:2]
+    blocks = jnp.einsum("ij,jcd->cidj", K, T)
+    return blocks.reshape(channels * nodes, channels * nodes)
+
+
+def _complex(dtype: Any) -> Any:
+    return np.result_type(dtype, np.complex64)

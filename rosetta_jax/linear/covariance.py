@@ -1,0 +1,172 @@
+r"""Exact covariance and functional connectivity of the signals of a stable network.
+
+Without delays and with white noise the covariance of the state solves the Lyapunov equation
+$A\Sigma + \Sigma A^T + E\sigma^2 E^T = 0$, here by doubling, which needs products and solves only.
+Otherwise, and in a band, it is the integral of the cross spectrum,
+
+.. math::  \mathrm{Cov} = \int_0^\infty 2\,\mathrm{Re}\,S(\omega)\, \frac{d\omega}{2\pi},
+
+by Gauss's rule between frequencies that resolve every mode, with the tail beyond the last of them,
+$O E S_u E^T O^T / (\pi\omega_{\max})$: a truncated grid loses that variance.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosetta_jax._types import Array, Float, Int, Pairwise, Scalar
+from rosetta_jax.forcing import WhiteNoise
+from rosetta_jax.linear.spectrum import Linearisation, about_fixed_point, cross_density
+from rosetta_jax.linear.stability import is_stable, resolving_frequencies
+from rosetta_jax.network import Network, as_network
+from rosetta_jax.results import Status, first_failure, status_where
+from rosetta_jax.system import Rung
+
+_GAUSS_NODES, _GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(4)
+
+
+class LinearConnectivity(eqx.Module):
+    """A (nodes, nodes) matrix from theory and a status; NaN throughout where that is no success."""
+
+    matrix: Pairwise
+    status: Int[Array, ""]
+
+
+def covariance(
+    system: Network | Rung, *, band: tuple[float, float] | None = None, check: bool = True
+) -> LinearConnectivity:
+    """The covariance of the signals, of all frequencies or of a band (Hz): (nodes, nodes).
+
+    Sensor noise counts only within a band, since white noise has no variance of its own.
+    Differentiable in every parameter. With `check` the matrix is NaN where the point is unstable or
+    undecided. Raises `ValueError` for a band that is empty or a network without noise.
+    """
+    network = as_network(system)
+    if network.noise is None:
+        raise ValueError("`noise` is needed: a network without noise has no covariance.")
+    if band is not None and not 0 <= band[0] < band[1]:
+        raise ValueError(f"`band` must be two hertz in order, such as (8, 12), got {band}.")
+    return _covariance(network, band, check)
+
+
+def functional_connectivity(
+    system: Network | Rung, *, band: tuple[float, float] | None = None, check: bool = True
+) -> LinearConnectivity:
+    """The correlation of the signals, of all frequencies or of a band (Hz): (nodes, nodes).
+
+    The matrix that `rosetta_jax.observe.functional_connectivity` tends to for a long simulation.
+    """
+    found = covariance(system, band=band, check=check)
+    scale = jnp.sqrt(jnp.diagonal(found.matrix))
+    return LinearConnectivity(found.matrix / (scale[:, None] * scale[None, :]), found.status)
+
+
+@eqx.filter_jit
+def _covariance(
+    network: Network, band: tuple[float, float] | None, check: bool
+) -> LinearConnectivity:
+    linearisation = about_fixed_point(network)
+    instant = network.connectome.lengths is None and isinstance(network.noise, WhiteNoise)
+    if instant and band is None:
+        matrix = _from_lyapunov(linearisation)
+    else:
+        matrix = _from_spectrum(linearisation, band)
+    status = linearisation.point.status
+    if check:
+        status = first_failure(status, is_stable(network, linearisation.point))
+    status = first_failure(status, status_where(~jnp.all(jnp.isfinite(matrix)), Status.non_finite))
+    return LinearConnectivity(jnp.where(status == Status.ok, matrix, jnp.nan), status)
+
+
+def _from_spectrum(linearisation: Linearisation, band: tuple[float, float] | None) -> Pairwise:
+    network, blocks = linearisation.network, linearisation.blocks
+    edges = resolving_frequencies(network, blocks)
+    if band is not None:
+        low, high = (jnp.asarray(2 * np.pi * edge, edges.dtype) for edge in band)
+        edges = jnp.concatenate([low[None], jnp.clip(edges, low, high), high[None]])
+    nodes, weights = (jnp.asarray(rule, edges.dtype) for rule in (_GAUSS_NODES, _GAUSS_WEIGHTS))
+
+    def add(total: Pairwise, ends: tuple[Scalar, Scalar]) -> tuple[Pairwise, None]:
+        start, stop = ends
+        half = (stop - start) / 2
+
+        def panel() -> Pairwise:
+            omega = (start + stop) / 2 + half * nodes
+            density = jnp.real(_density(linearisation, omega, band))
+            return total + half / jnp.pi * jnp.tensordot(weights, density, axes=1)
+
+        return jax.lax.cond(half > 0, panel, lambda: total), None
+
+    zero = jnp.zeros((network.nodes, network.nodes), edges.dtype)
+    total, _ = jax.lax.scan(jax.checkpoint(add), zero, (edges[:-1], edges[1:]))
+    return total if band is not None else total + _tail(linearisation, edges[-1])
+
+
+def _density(
+    linearisation: Linearisation, omega: Array, band: tuple[float, float] | None
+) -> Array:
+    if band is not None:
+        return cross_density(linearisation, omega)
+    bare = eqx.tree_at(
+        lambda lin: lin.network.sensor, linearisation, None, is_leaf=lambda leaf: leaf is None
+    )
+    return cross_density(bare, omega)
+
+
+def _tail(linearisation: Linearisation, last: Scalar) -> Pairwise:
+    blocks = linearisation.blocks
+    direct = jnp.einsum("ns,nsp->np", blocks.O, blocks.E)
+    density = linearisation.inputs_density(last[None])[0]
+    return jnp.diag(jnp.sum(direct**2 * density, axis=1)) / (jnp.pi * last)
+
+
+def _from_lyapunov(linearisation: Linearisation) -> Pairwise:
+    network, blocks = linearisation.network, linearisation.blocks
+    nodes, s = network.nodes, blocks.A.shape[-1]
+    identity = jnp.eye(nodes, dtype=blocks.A.dtype)
+    whole = jnp.einsum("ij,ist->isjt", identity, blocks.A) + jnp.einsum(
+        "isc,ij,jct->isjt", blocks.B, network.connectome.weights, blocks.S
+    )
+    density = linearisation.inputs_density(jnp.ones(1, blocks.A.dtype))[0]
+    noise = jnp.einsum("ij,isp,ip,itp->isjt", identity, blocks.E, density, blocks.E)
+    size = nodes * s
+    state = lyapunov(whole.reshape(size, size), noise.reshape(size, size))
+    return jnp.einsum("is,isjt,jt->ij", blocks.O, state.reshape(nodes, s, nodes, s), blocks.O)
+
+
+def lyapunov(A: Float[Array, "n n"], Q: Float[Array, "n n"]) -> Float[Array, "n n"]:
+    r"""The solution of $A X + X A^T + Q = 0$ for stable `A`, by doubling after a Cayley transform.
+
+    Differentiable forward and reverse, through the equation itself. Not finite where `A` is unstable.
+    """
+
+    def operator(X: Array) -> Array:
+        return -(A @ X + X @ A.T)
+
+    def solve(matrix: Array) -> Any:
+        return lambda _, right: _doubling(matrix, right)
+
+    return jax.lax.custom_linear_solve(operator, Q, solve(A), solve(A.T))
+
+
+def _doubling(A: Array, Q: Array) -> Array:
+    size = A.shape[0]
+    identity = jnp.eye(size, dtype=A.dtype)
+    # The shift that serves best lies between the slowest and the fastest mode.
+    shift = jnp.exp(jnp.linalg.slogdet(A)[1] / size)
+    inverse = jnp.linalg.inv(shift * identity - A)
+    step = inverse @ (shift * identity + A)
+    begin = 2 * shift * inverse @ Q @ inverse.T
+
+    def going(carry: tuple[Array, Array, Int[Array, ""]]) -> Array:
+        step, _, number = carry
+        return (number < 50) & (jnp.max(jnp.abs(step)) > jnp.finfo(A.dtype).eps)
+
+    def double(carry: tuple[Array, Array, Int[Array, ""]]) -> Any:
+        step, total, number = carry
+        return step @ step, total + step @ total @ step.T, number + 1
+
+    return jax.lax.while_loop(going, double, (step, begin, jnp.int32(0)))[1]

@@ -1,0 +1,135 @@
+r"""The fixed point of a network, with delays or without: delays do not move it.
+
+The search marches implicit Euler steps $(1/\delta - J)\,\Delta x = F(x)$ that grow while the state changes
+little and shrink while it changes much, so it follows the network's own relaxation at first (and so tends
+to a stable point where there is one) and ends as Newton's method. The Jacobian is block-diagonal plus the transport, so each step solves
+small systems a node and one (channels x nodes) system. Two final Newton steps carry the derivatives:
+exact to second order, forward and reverse.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from rosetta_jax._types import Array, Channels, Float, Int, Scalar
+from rosetta_jax.linear.blocks import Blocks, linearise, loop
+from rosetta_jax.network import Network, as_network
+from rosetta_jax.results import Status, status_where
+from rosetta_jax.system import Rung, stack_state, unstack_state
+
+_MOST_STEPS = 200
+# The step of the search grows while the state changes by less than the first, shrinks above the second.
+_CALM, _WILD = 0.3, 0.6
+
+
+class FixedPoint(eqx.Module):
+    """A fixed point: the rung's `state` (nodes,), what arrives (channels, nodes), and a status.
+
+    `error` is the size of the last Newton step relative to the size of the state.
+    """
+
+    state: Any
+    arriving: Channels
+    error: Scalar
+    status: Int[Array, ""]
+
+
+def fixed_point(
+    system: Network | Rung, *, inputs: Any = None, start: Any = None
+) -> FixedPoint:
+    """The fixed point of a network, or of a bare rung, without drive, field and noise.
+
+    `inputs` are constant inputs at the rung's ports, none by default; `start` a state to begin
+    from, by default the rung's own. Differentiable in every parameter. `status` is
+    `Status.no_fixed_point` where the search did not converge. The point may be unstable: ask
+    `rosetta_jax.linear.stability`.
+    """
+    network = as_network(system)
+    inputs = network.rung.Inputs() if inputs is None else inputs
+    return _found(network, inputs, network.start() if start is None else start)
+
+
+@eqx.filter_jit
+def _found(network: Network, inputs: Any, start: Any) -> FixedPoint:
+    dtype = network.connectome.weights.dtype
+    begin = stack_state(start).astype(dtype)
+    x = jax.lax.stop_gradient(_relax(jax.lax.stop_gradient((network, inputs)), begin))
+    for _ in range(2):
+        x, change = _implicit_step(network, inputs, x, jnp.zeros((), dtype))
+    error = _relative(change, jnp.max(jnp.abs(x), axis=1))
+    state = unstack_state(network.rung, x)
+    tolerance = 50 * jnp.finfo(dtype).eps ** 0.8
+    return FixedPoint(
+        state=state,
+        arriving=_arriving(network, x, inputs),
+        error=error,
+        status=status_where(~(error <= tolerance), Status.no_fixed_point),
+    )
+
+
+def _relax(frozen: tuple[Network, Any], begin: Array) -> Array:
+    network, inputs = frozen
+    blocks = linearise(
+        network, unstack_state(network.rung, begin), _arriving(network, begin, inputs), inputs, ()
+    )
+    # The fastest leak sets the first step; an undamped rung leaks nothing.
+    leak = jnp.max(jnp.abs(jnp.trace(blocks.A, axis1=1, axis2=2)))
+    rate = jnp.maximum(leak, 1.0)
+    slowest = 1e-3 * rate
+    tolerance = jnp.finfo(begin.dtype).eps ** 0.5
+
+    def going(carry: tuple[Array, Array, Scalar, Scalar, Int[Array, ""]]) -> Array:
+        _, _, rate, error, step = carry
+        settled = (error < tolerance) & (rate < slowest)
+        return (step < _MOST_STEPS) & ~settled
+
+    def step(carry: tuple[Array, Array, Scalar, Scalar, Int[Array, ""]]) -> Any:
+        x, size, rate, _, number = carry
+        after, change = _implicit_step(network, inputs, x, rate)
+        # Sizes seen so far: rates of change vanish at a fixed point, and their last size says nothing.
+        size = jnp.maximum(size, jnp.max(jnp.abs(after), axis=1))
+        error = _relative(change, size)
+        factor = jnp.where(error < _CALM, 1 / 3, jnp.where(error > _WILD, 2.0, 0.8))
+        return after, size, rate * factor.astype(rate.dtype), error, number + 1
+
+    size = jnp.max(jnp.abs(begin), axis=1)
+    start = (begin, size, rate, jnp.ones((), begin.dtype), jnp.int32(0))
+    return jax.lax.while_loop(going, step, start)[0]
+
+
+def _relative(change: Array, size: Float[Array, " s"]) -> Scalar:
+    return jnp.max(jnp.max(jnp.abs(change), axis=1) / (size + 1e-3))
+
+
+def _implicit_step(
+    network: Network, inputs: Any, x: Array, rate: Scalar
+) -> tuple[Float[Array, "s nodes"], Float[Array, "s nodes"]]:
+    """One implicit Euler step of length `1 / rate` (Newton's where `rate` is 0), and the change."""
+    state, arriving = unstack_state(network.rung, x), _arriving(network, x, inputs)
+    blocks = linearise(network, state, arriving, inputs, ())
+    field = network.vector_field(jnp.zeros((), x.dtype), state, arriving, inputs)
+    change = _solve(network, blocks, stack_state(field), rate)
+    return x + change, change
+
+
+def _solve(network: Network, blocks: Blocks, residual: Array, rate: Scalar) -> Array:
+    r"""Solve $(\text{rate} - A)\,\Delta x - B C S\, \Delta x = F$ through what arrives, $u = C S \Delta x$."""
+    s, nodes = residual.shape
+    identity = jnp.eye(s, dtype=residual.dtype)
+    node = (rate * identity)[None] - blocks.A
+    columns = jnp.concatenate([residual.T[:, :, None], blocks.B], axis=-1)
+    solved = jnp.linalg.solve(node, columns)
+    own, from_arriving = solved[..., 0], solved[..., 1:]
+    T = blocks.S @ from_arriving
+    weights = network.connectome.weights
+    arriving = jnp.einsum("ij,jc->ci", weights, jnp.einsum("ncs,ns->nc", blocks.S, own))
+    system = jnp.eye(arriving.size, dtype=residual.dtype) - loop(weights, T)
+    u = jnp.linalg.solve(system, arriving.reshape(-1)).reshape(arriving.shape)
+    return (own + jnp.einsum("nsc,cn->ns", from_arriving, u)).T
+
+
+def _arriving(network: Network, x: Array, inputs: Any) -> Channels:
+    sent = network.send(unstack_state(network.rung, x), inputs)
+    return sent @ network.connectome.weights.T

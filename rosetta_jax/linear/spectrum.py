@@ -1,0 +1,254 @@
+r"""Exact spectra of a delayed network about its fixed point, without simulating.
+
+With noise of two-sided density $S_u$ at each node and port and $X = Q K (I - T K)^{-1} T_u + D$,
+
+.. math::  S_{\text{signal}}(\omega) = X S_u X^H + S_{\text{sensor}}, \qquad P(f) = 2\, S_{ii}(2\pi f)
+
+Power needs only the diagonal, and its derivative is cheaper than that of $X$: with
+$Z = Q (I - K T)^{-1}$, $Y = (I - KT)^{-1} K$ and $U = (I + T Y)\, T_u S_u X^H$,
+
+.. math::
+    dP_i = 2\,\mathrm{Re}\,[\,dQ\, Y T_u S_u X^H + Z\, dK\, U + Z K (dT\, Y T_u + dT_u) S_u X^H
+    + dD\, S_u X^H]_{ii}
+
+one product for each parameter that moves a delay or weight, none for the others.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from rosetta_jax import _checks
+from rosetta_jax._types import Array, Complex, CrossSpectrum, Float, Int, Scalar, Spectrum
+from rosetta_jax.linear.blocks import Blocks, Responses, linearise, loop, responses, transport_at
+from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point
+from rosetta_jax.linear.stability import is_stable
+from rosetta_jax.network import Network, as_network
+from rosetta_jax.results import Status, first_failure, status_where
+from rosetta_jax.system import Rung, ports
+
+
+class LinearSpectrum(eqx.Module):
+    """A spectrum from theory: `frequencies` (Hz), `density`, one-sided per hertz, and a status.
+
+    `density` is (frequencies, nodes) for power and (frequencies, nodes, nodes) for cross spectra, NaN
+    throughout where `status` is no success: the spectrum of an unstable point looks fine and means
+    nothing.
+    """
+
+    frequencies: Float[Array, " frequencies"]
+    density: Array
+    status: Int[Array, ""]
+
+
+class Linearisation(eqx.Module):
+    """A network about its fixed point: what every spectrum is made from."""
+
+    network: Network
+    point: FixedPoint
+    blocks: Blocks
+
+    def inputs_density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies n p"]:
+        """Two-sided density of the noise at each node and port."""
+        noise = self.network.noise
+        shape = (omega.shape[0], self.network.nodes, len(self.network.noise_ports))
+        if noise is None:
+            return jnp.zeros(shape, dtype=omega.dtype)
+        return jnp.broadcast_to(_nodal(noise.density(omega))[:, :, None], shape)
+
+    def sensor_density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies n"]:
+        """Two-sided density of the sensor noise of each node."""
+        shape = (omega.shape[0], self.network.nodes)
+        if self.network.sensor is None:
+            return jnp.zeros(shape, dtype=omega.dtype)
+        return jnp.broadcast_to(_nodal(self.network.sensor.density(omega)), shape)
+
+
+def about_fixed_point(network: Network, ports: tuple[str, ...] | None = None) -> Linearisation:
+    """`network` linearised about its fixed point, with inputs at `ports`, by default those of its noise."""
+    inputs = network.rung.Inputs()
+    point = fixed_point(network)
+    ports = network.noise_ports if ports is None else ports
+    blocks = linearise(network, point.state, point.arriving, inputs, ports)
+    return Linearisation(network, point, blocks)
+
+
+def power_spectrum(
+    system: Network | Rung, frequencies: Float[Array, " frequencies"], *, check: bool = True
+) -> LinearSpectrum:
+    """The exact power spectrum of every node's signal, one-sided per hertz: (frequencies, nodes).
+
+    `frequencies` in Hz, above zero. Noise, delays and sensor noise of `system` enter exactly; the
+    network is linearised about its fixed point, so the noise must be small enough for the rung.
+    Differentiable in every parameter, gain, speed and weights included. With `check` stability is
+    decided first and the density is NaN where the point is unstable or undecided.
+    """
+    network = as_network(system)
+    _require_noise(network)
+    return _spectrum(network, _frequencies(frequencies), network.noise_ports, check, power_density)
+
+
+def power_density(
+    linearisation: Linearisation, omega: Float[Array, " frequencies"]
+) -> Spectrum:
+    """Two-sided power density at angular frequencies, without a judgement of stability."""
+    noise = linearisation.inputs_density(omega)
+
+    def at(omega: Scalar, noise: Float[Array, "nodes p"]) -> Float[Array, " nodes"]:
+        K = transport_at(linearisation.network, omega)
+        return _power(responses(linearisation.blocks, omega), K, noise)
+
+    return jax.vmap(at)(omega, noise) + linearisation.sensor_density(omega)
+
+
+def cross_spectrum(
+    system: Network | Rung, frequencies: Float[Array, " frequencies"], *, check: bool = True
+) -> LinearSpectrum:
+    r"""The exact cross spectrum $E[s_i \bar s_j]$, one-sided per hertz: (frequencies, nodes, nodes)."""
+    network = as_network(system)
+    _require_noise(network)
+    return _spectrum(network, _frequencies(frequencies), network.noise_ports, check, cross_density)
+
+
+def cross_density(
+    linearisation: Linearisation, omega: Float[Array, " frequencies"]
+) -> CrossSpectrum:
+    """Two-sided cross density at angular frequencies, without a judgement of stability."""
+    noise = linearisation.inputs_density(omega)
+    sensor = linearisation.sensor_density(omega)
+
+    def at(omega: Scalar, noise: Array, sensor: Array) -> Complex[Array, "nodes nodes"]:
+        X = transfer(linearisation, omega)
+        density = jnp.einsum("ijp,jp,kjp->ik", X, noise.astype(X.dtype), X.conj())
+        return density + jnp.diag(sensor).astype(X.dtype)
+
+    return jax.vmap(at)(omega, noise, sensor)
+
+
+def coherence(
+    system: Network | Rung, frequencies: Float[Array, " frequencies"], *, check: bool = True
+) -> LinearSpectrum:
+    r"""The squared coherence $|S_{ij}|^2 / (S_{ii} S_{jj})$, between 0 and 1."""
+    found = cross_spectrum(system, frequencies, check=check)
+    power = jnp.real(jnp.diagonal(found.density, axis1=1, axis2=2))
+    squared = jnp.abs(found.density) ** 2 / (power[:, :, None] * power[:, None, :])
+    return LinearSpectrum(found.frequencies, squared, found.status)
+
+
+def response(
+    system: Network | Rung,
+    frequencies: Float[Array, " frequencies"],
+    port: str,
+    *,
+    check: bool = True,
+) -> LinearSpectrum:
+    """The response of every signal to an oscillating input at `port` of each node.
+
+    `density` holds the complex transfer function (frequencies, target, source): unit of the signal
+    per unit of the port. A sinusoid $a e^{i\\omega t}$ at a node gives `density * a` at every other.
+    """
+    network = as_network(system)
+    _checks.one_of("port", port, ports(network.rung))
+    found = _spectrum(network, _frequencies(frequencies), (port,), check, _transfers)
+    return LinearSpectrum(found.frequencies, found.density[..., 0] / 2, found.status)
+
+
+def _transfers(
+    linearisation: Linearisation, omega: Float[Array, " frequencies"]
+) -> Complex[Array, "frequencies nodes nodes p"]:
+    return jax.vmap(lambda omega: transfer(linearisation, omega))(omega)
+
+
+def transfer(linearisation: Linearisation, omega: Scalar) -> Complex[Array, "nodes nodes p"]:
+    """`X`, from every input of every node to every signal, at one angular frequency."""
+    node = responses(linearisation.blocks, omega)
+    K = transport_at(linearisation.network, omega)
+    _, X = _routes(node, K)
+    return X
+
+
+def _routes(node: Responses, K: Complex[Array, "nodes nodes"]) -> tuple[Array, Array]:
+    """`Z = Q (I - K T)^-1`, (nodes, channels, nodes), and `X`, (nodes, nodes, ports)."""
+    nodes, channels = node.Q.shape
+    M = jnp.eye(channels * nodes, dtype=K.dtype) - loop(K, node.T)
+    spread = jnp.einsum("ic,ij->cji", node.Q, jnp.eye(nodes, dtype=K.dtype))
+    Z = jnp.linalg.solve(M.T, spread.reshape(channels * nodes, nodes)).T
+    Z = Z.reshape(nodes, channels, nodes)
+    ZK = jnp.einsum("icj,jk->ick", Z, K)
+    own = jnp.einsum("ip,ij->ijp", node.D, jnp.eye(nodes, dtype=K.dtype))
+    return Z, jnp.einsum("icj,jcp->ijp", ZK, node.T_u) + own
+
+
+@jax.custom_jvp
+def _power(
+    node: Responses, K: Complex[Array, "nodes nodes"], noise: Float[Array, "nodes p"]
+) -> Float[Array, " nodes"]:
+    _, X = _routes(node, K)
+    return jnp.einsum("ijp,jp->i", X.real**2 + X.imag**2, noise)
+
+
+@_power.defjvp
+def _power_derivative(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    node, K, noise = primals
+    d_node, d_K, d_noise = tangents
+    nodes, channels = node.Q.shape
+    Z, X = _routes(node, K)
+    squared = X.real**2 + X.imag**2
+    power = jnp.einsum("ijp,jp->i", squared, noise)
+    weighed = noise.astype(X.dtype)[None] * X.conj()
+    G = jnp.einsum("jcp,ijp->cji", node.T_u, weighed)
+    M = jnp.eye(channels * nodes, dtype=K.dtype) - loop(K, node.T)
+    KG = jnp.einsum("kj,cji->cki", K, G).reshape(channels * nodes, nodes)
+    YG = jnp.linalg.solve(M, KG).reshape(channels, nodes, nodes)
+    U = G + jnp.einsum("jcd,dji->cji", node.T, YG)
+    ZK = jnp.einsum("icj,jk->ick", Z, K)
+    change = (
+        jnp.einsum("ic,cii->i", d_node.Q, YG)
+        + jnp.einsum("icj,jk,cki->i", Z, d_K, U)
+        + jnp.einsum("icj,jcd,dji->i", ZK, d_node.T, YG)
+        + jnp.einsum("icj,jcp,ijp->i", ZK, d_node.T_u, weighed)
+        + jnp.einsum("ip,iip->i", d_node.D, weighed)
+    )
+    return power, 2 * change.real + jnp.einsum("ijp,jp->i", squared, d_noise)
+
+
+@eqx.filter_jit
+def _spectrum(
+    network: Network,
+    frequencies: Float[Array, " frequencies"],
+    noise_ports: tuple[str, ...],
+    check: bool,
+    density_of: Callable[[Linearisation, Array], Array],
+) -> LinearSpectrum:
+    """Twice a two-sided density, NaN throughout unless the point is there, stable and finite."""
+    linearisation = about_fixed_point(network, noise_ports)
+    density = 2 * density_of(linearisation, 2 * jnp.pi * frequencies)
+    status = linearisation.point.status
+    if check:
+        status = first_failure(status, is_stable(network, linearisation.point))
+    status = first_failure(
+        status, status_where(~jnp.all(jnp.isfinite(density)), Status.non_finite)
+    )
+    density = jnp.where(status == Status.ok, density, jnp.full_like(density, jnp.nan))
+    return LinearSpectrum(frequencies, density, status)
+
+
+def _frequencies(frequencies: Any) -> Float[Array, " frequencies"]:
+    array = _checks.as_float_array(frequencies, "frequencies")
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"`frequencies` must be a list of hertz, got shape {array.shape}.")
+    return _checks.positive("frequencies", array, "Hz")
+
+
+def _nodal(density: Array) -> Array:
+    return density if density.ndim == 2 else density[:, None]
+
+
+def _require_noise(network: Network) -> None:
+    if network.noise is None:
+        raise ValueError(
+            "`noise` is needed: a network without noise has no spectrum; give rj.WhiteNoise(sigma)."
+        )

@@ -1,0 +1,342 @@
+r"""Stability of a fixed point, exact with delays: unstable modes counted without eigenvalues.
+
+The characteristic function is $\prod_i \det(s - A_i)\,\det(I - K(s) T(s))$. By the argument principle
+each factor's phase along the imaginary axis counts its roots in the right half plane: over
+$\omega \in (0, \infty)$ the phase of $\det(i\omega - A_i)/(i\omega + c)^n$ turns by $-\pi$ for every unstable
+mode of node $i$ alone, and the phase of $\det(I - KT)$ by $-\pi$ for every mode that the network adds (or
+$+\pi$ for each it takes away). Only solves are used, so it runs wherever solves do.
+
+The phase is worth only as much as its grid. A grid is refined where a step between two frequencies is
+not small: against the distance to the nearest node mode, as $|\mathrm{tr}\,R|$ tells it, against that
+to the nearest network mode, as $\|(I-KT)^{-1}\, d(KT)/d\omega\|$ tells it, and where the step of
+$\log\det$ predicted by its derivative $-\mathrm{tr}[(I-KT)^{-1} d(KT)/d\omega]$ disagrees with the one
+measured. If the grid is full before all steps are small, the point is undecided.
+
+A cheap certificate comes first: with stable nodes and $\max_\omega \max_i \|T_i\| (|C| v)_i / v_i < 1$ for
+some positive vector $v$, no delay can destabilise (small gain).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from rosetta_jax._types import Array, Bool, Float, Int, Nodal, Pairwise, Scalar
+from rosetta_jax.linear.blocks import Blocks, linearise, loop, shifted, transport_at
+from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point
+from rosetta_jax.network import Network, as_network
+from rosetta_jax.results import Status, first_failure, status_where
+from rosetta_jax.system import Rung
+
+_NODE_GRID = 512
+_NETWORK_GRID = 2048
+_ROUND = 32
+_FIRST = 65
+# The last frequency is this many times the typical one.
+_FARTHEST = 1e4
+_NODE_STEP = 0.5
+_NETWORK_STEP = 1.0
+_DISAGREEMENT = 0.3
+
+
+class Stability(eqx.Module):
+    """How many modes of a fixed point grow, and how that was found.
+
+    `unstable_modes` counts roots with positive real part (a complex pair is two); `loop_gain` is the
+    small-gain bound, below 1 where it proves stability by itself; `evaluations` is the number of
+    determinants used (0 where the bound sufficed); `status` is `ok`, `unstable`, `undecided` or
+    `no_fixed_point`.
+    """
+
+    unstable_modes: Int[Array, ""]
+    loop_gain: Scalar
+    evaluations: Int[Array, ""]
+    status: Int[Array, ""]
+
+
+class _Grid(eqx.Module):
+    """A growing list of frequencies in order, with what was measured there; unused places are infinite."""
+
+    place: Float[Array, " capacity"]
+    values: Any
+    used: Int[Array, ""]
+
+
+def stability(system: Network | Rung, point: FixedPoint | None = None) -> Stability:
+    """Count the unstable modes of a network at its fixed point (or at `point`).
+
+    Delays are exact. Of an unstable network the status says so; where the grid cannot decide, because
+    a mode lies on the imaginary axis or too near to it, the status is `undecided`.
+    """
+    network = as_network(system)
+    point = fixed_point(network) if point is None else point
+    return _counted(*jax.lax.stop_gradient((network, point)))
+
+
+@eqx.filter_jit
+def _counted(network: Network, point: FixedPoint) -> Stability:
+    blocks = linearise(network, point.state, point.arriving, network.rung.Inputs(), ())
+    scale = _typical_frequency(blocks)
+    nodes = _node_grid(blocks, scale)
+    alone, alone_decided = _node_modes(nodes)
+    bound = _loop_gain(network, nodes)
+    certified = alone_decided & (alone == 0) & (bound < 1)
+    none = (jnp.int32(0), jnp.asarray(True), jnp.int32(0))
+    added, decided, evaluations = jax.lax.cond(
+        certified, lambda: none, lambda: _network_modes(network, blocks, scale, nodes)
+    )
+    modes = alone + added
+    status = first_failure(
+        point.status,
+        status_where(~(alone_decided & decided), Status.undecided),
+        status_where(modes > 0, Status.unstable),
+    )
+    return Stability(modes, bound, evaluations, status)
+
+
+def is_stable(network: Network, point: FixedPoint) -> Int[Array, ""]:
+    """The status of `stability` alone."""
+    return stability(network, point).status
+
+
+# --- the grid ---------------------------------------------------------------------------------------
+
+
+def _omega(place: Array, scale: Scalar) -> Array:
+    """Frequencies from places in [0, 1): small ones evenly, large ones ever farther apart."""
+    return scale * place / (1 - place)
+
+
+def _refined(
+    measure: Callable[[Array], Any],
+    rough: Callable[[Array, Any], Array],
+    grid: _Grid,
+) -> tuple[_Grid, Bool[Array, ""]]:
+    """`grid` refined by halving its roughest steps until none is above 1, and whether that was reached."""
+
+    def worst(grid: _Grid) -> Float[Array, " steps"]:
+        steps = rough(grid.place, grid.values)
+        inside = jnp.isfinite(grid.place[1:])
+        return jnp.where(inside, jnp.where(jnp.isnan(steps), jnp.inf, steps), -jnp.inf)
+
+    def going(grid: _Grid) -> Array:
+        return jnp.any(worst(grid) > 1) & (grid.used + _ROUND <= grid.place.shape[0])
+
+    def halve(grid: _Grid) -> _Grid:
+        roughness, at = jax.lax.top_k(worst(grid), _ROUND)
+        middle = (grid.place[at] + grid.place[at + 1]) / 2
+        middle = jnp.where(roughness > 1, middle, jnp.inf)
+        found = measure(middle)
+        place = jnp.concatenate([grid.place[:-_ROUND], middle])
+        order = jnp.argsort(place)
+        values = jax.tree.map(
+            lambda old, new: jnp.concatenate([old[:-_ROUND], new])[order], grid.values, found
+        )
+        added = jnp.sum(jnp.isfinite(middle)).astype(jnp.int32)
+        return _Grid(place[order], values, grid.used + added)
+
+    refined = jax.lax.while_loop(going, halve, grid)
+    return refined, jnp.all(worst(refined) <= 1)
+
+
+def _begin(measure: Callable[[Array], Any], places: Array, capacity: int) -> _Grid:
+    room = capacity - places.shape[0]
+    values = jax.tree.map(
+        lambda leaf: jnp.concatenate([leaf, jnp.zeros((room, *leaf.shape[1:]), leaf.dtype)]),
+        measure(places),
+    )
+    padded = jnp.concatenate([places, jnp.full(room, jnp.inf, places.dtype)])
+    return _Grid(padded, values, jnp.sum(jnp.isfinite(padded)).astype(jnp.int32))
+
+
+# --- nodes alone ------------------------------------------------------------------------------------
+
+
+class _NodeValues(eqx.Module):
+    angle: Float[Array, "*places nodes"]
+    nearness: Float[Array, "*places"]
+    size: Float[Array, "*places nodes"]
+
+
+class _NodeGrid(eqx.Module):
+    grid: _Grid
+    decided: Bool[Array, ""]
+
+
+def _node_grid(blocks: Blocks, scale: Scalar) -> _NodeGrid:
+    def measure(places: Array) -> _NodeValues:
+        # Places not in use are infinite; any frequency will do for them.
+        at = jnp.where(jnp.isfinite(places), places, 0.5)
+        return jax.vmap(lambda place: _node_values(blocks, scale, place))(at)
+
+    def rough(place: Array, values: _NodeValues) -> Array:
+        width = _omega(place[1:], scale) - _omega(place[:-1], scale)
+        return width * jnp.maximum(values.nearness[1:], values.nearness[:-1]) / _NODE_STEP
+
+    dtype = blocks.A.dtype
+    last = _FARTHEST / (1 + _FARTHEST)
+    first = jnp.concatenate(
+        [jnp.linspace(0, 0.95, _FIRST - 16), 1 - jnp.geomspace(0.045, 1 - last, 16)]
+    ).astype(dtype)
+    grid, decided = _refined(measure, rough, _begin(measure, first, _NODE_GRID))
+    return _NodeGrid(grid, decided)
+
+
+def _node_values(blocks: Blocks, scale: Scalar, place: Scalar) -> _NodeValues:
+    omega = _omega(place, scale)
+    resolved = shifted(blocks.A, omega)
+    components = blocks.A.shape[-1]
+    sign, _ = jnp.linalg.slogdet(resolved)
+    reference = components * jnp.angle(jax.lax.complex(scale, omega))
+    identity = jnp.broadcast_to(jnp.eye(components, dtype=resolved.dtype), resolved.shape)
+    inverse = jnp.linalg.solve(resolved, identity)
+    trace = jnp.trace(inverse, axis1=1, axis2=2) - components / jax.lax.complex(scale, omega)
+    T = blocks.S.astype(inverse.dtype) @ inverse @ blocks.B.astype(inverse.dtype)
+    return _NodeValues(
+        angle=jnp.angle(sign) - reference,
+        nearness=jnp.max(jnp.abs(trace)),
+        size=jnp.sqrt(jnp.sum(jnp.abs(T) ** 2, axis=(1, 2))),
+    )
+
+
+def _node_modes(nodes: _NodeGrid) -> tuple[Int[Array, ""], Bool[Array, ""]]:
+    """Unstable modes of all nodes alone, from the turns of their determinants."""
+    used = jnp.isfinite(nodes.grid.place)
+    angle = nodes.grid.values.angle
+    steps = _wrapped(angle[1:] - angle[:-1])
+    turned = jnp.sum(jnp.where(used[1:, None], steps, 0.0), axis=0)
+    modes = -turned / jnp.pi
+    whole = jnp.round(modes)
+    clear = jnp.all(jnp.abs(modes - whole) < 0.2)
+    return jnp.sum(whole).astype(jnp.int32), nodes.decided & clear
+
+
+def _loop_gain(network: Network, nodes: _NodeGrid) -> Scalar:
+    """The small-gain bound over the grid, with room for what lies between its frequencies."""
+    ratio = _perron_ratio(jnp.abs(network.connectome.weights))
+    used = jnp.isfinite(nodes.grid.place)
+    each = nodes.grid.values.size * ratio[None, :]
+    return 1.2 * jnp.max(jnp.where(used[:, None], each, 0.0))
+
+
+def _perron_ratio(weights: Pairwise) -> Nodal:
+    r"""$(|C| v)_i / v_i$ with `v` near the leading vector; their maximum bounds the spectral radius."""
+    size = weights.shape[0]
+    shift = 1e-3 * jnp.max(jnp.sum(weights, axis=1)) + jnp.finfo(weights.dtype).tiny
+
+    def step(_: int, v: Array) -> Array:
+        w = weights @ v + shift * v
+        return w / jnp.max(w)
+
+    v = jax.lax.fori_loop(0, 50, step, jnp.ones(size, weights.dtype))
+    v = v + 1e-6
+    return (weights @ v) / v
+
+
+# --- the network ------------------------------------------------------------------------------------
+
+
+class _NetworkValues(eqx.Module):
+    log_size: Float[Array, "*places"]
+    angle: Float[Array, "*places"]
+    growth: Float[Array, "*places"]
+    turning: Float[Array, "*places"]
+    nearness: Float[Array, "*places"]
+
+
+def _network_modes(
+    network: Network, blocks: Blocks, scale: Scalar, nodes: _NodeGrid
+) -> tuple[Int[Array, ""], Bool[Array, ""], Int[Array, ""]]:
+    """Modes that coupling adds to those of the nodes alone; whether decided; determinants used."""
+    grid, decided = _network_grid(network, blocks, scale, nodes)
+    used = jnp.isfinite(grid.place[1:])
+    width = _omega(grid.place[1:], scale) - _omega(grid.place[:-1], scale)
+    predicted = width * (grid.values.turning[1:] + grid.values.turning[:-1]) / 2
+    measured = grid.values.angle[1:] - grid.values.angle[:-1]
+    # The measured step, on the turn that the derivative predicts.
+    steps = predicted + _wrapped(measured - predicted)
+    modes = -jnp.sum(jnp.where(used, steps, 0.0)) / jnp.pi
+    whole = jnp.round(modes)
+    clear = jnp.abs(modes - whole) < 0.2
+    return whole.astype(jnp.int32), decided & clear, grid.used
+
+
+def _network_grid(
+    network: Network, blocks: Blocks, scale: Scalar, nodes: _NodeGrid
+) -> tuple[_Grid, Bool[Array, ""]]:
+    nothing = _NetworkValues(*(jnp.zeros((), blocks.A.dtype) for _ in range(5)))
+
+    def measure(places: Array) -> _NetworkValues:
+        # One after the other, and none for the places not in use: determinants are what costs.
+        return jax.lax.map(
+            lambda place: jax.lax.cond(
+                jnp.isfinite(place),
+                lambda: _network_values(network, blocks, scale, place),
+                lambda: nothing,
+            ),
+            places,
+        )
+
+    def rough(place: Array, values: _NetworkValues) -> Array:
+        width = _omega(place[1:], scale) - _omega(place[:-1], scale)
+        near = width * jnp.maximum(values.nearness[1:], values.nearness[:-1]) / _NETWORK_STEP
+        grown = width * (values.growth[1:] + values.growth[:-1]) / 2
+        turned = width * (values.turning[1:] + values.turning[:-1]) / 2
+        size = values.log_size[1:] - values.log_size[:-1] - grown
+        angle = _wrapped(values.angle[1:] - values.angle[:-1] - turned)
+        return jnp.maximum(near, jnp.maximum(jnp.abs(size), jnp.abs(angle)) / _DISAGREEMENT)
+
+    # Begin from the grid that resolves the nodes, so that no pair of node and network mode hides.
+    return _refined(measure, rough, _begin(measure, nodes.grid.place, _NETWORK_GRID))
+
+
+def resolving_frequencies(network: Network, blocks: Blocks) -> Float[Array, " frequencies"]:
+    """Angular frequencies (rad/s) in order, from 0, dense where node or network modes lie near.
+
+    Steps between them are small against the distance to every mode; unused places repeat the last.
+    """
+    network, blocks = jax.lax.stop_gradient((network, blocks))
+    scale = _typical_frequency(blocks)
+    grid, _ = _network_grid(network, blocks, scale, _node_grid(blocks, scale))
+    place = jnp.where(jnp.isfinite(grid.place), grid.place, -1.0)
+    return jnp.sort(_omega(jnp.where(place < 0, jnp.max(place), place), scale))
+
+
+def _network_values(
+    network: Network, blocks: Blocks, scale: Scalar, place: Scalar
+) -> _NetworkValues:
+    omega = _omega(place, scale)
+    resolved = shifted(blocks.A, omega)
+    once = jnp.linalg.solve(resolved, blocks.B.astype(resolved.dtype))
+    twice = jnp.linalg.solve(resolved, once)
+    S = blocks.S.astype(resolved.dtype)
+    T, dT = S @ once, -1j * (S @ twice)
+    K = transport_at(network, omega)
+    change = loop(K, dT)
+    delays = network.delays()
+    if delays is not None:
+        change = change + loop(-1j * delays.astype(K.dtype) * K, T)
+    M = jnp.eye(change.shape[0], dtype=K.dtype) - loop(K, T)
+    sign, log_size = jnp.linalg.slogdet(M)
+    relative = jnp.linalg.solve(M, change)
+    slope = -jnp.trace(relative)
+    return _NetworkValues(
+        log_size=log_size,
+        angle=jnp.angle(sign),
+        growth=slope.real,
+        turning=slope.imag,
+        nearness=jnp.sqrt(jnp.sum(jnp.abs(relative) ** 2)),
+    )
+
+
+def _typical_frequency(blocks: Blocks) -> Scalar:
+    """The geometric mean size of a node's modes (rad/s), averaged over nodes."""
+    sign, log_size = jnp.linalg.slogdet(blocks.A)
+    size = jnp.where(sign == 0, 1.0, jnp.exp(log_size / blocks.A.shape[-1]))
+    return jnp.maximum(jnp.mean(size), 1e-3)
+
+
+def _wrapped(angle: Array) -> Array:
+    return jnp.arctan2(jnp.sin(angle), jnp.cos(angle))

@@ -1,0 +1,13 @@
+"""Rungs wired into brains: connectome, coupling, delays, and the transport that marches them."""
+
+from rosetta_jax.network.connectome import NORMALISATIONS as NORMALISATIONS
+from rosetta_jax.network.connectome import Connectome as Connectome
+from rosetta_jax.network.connectome import spectral_radius as spectral_radius
+from rosetta_jax.network.connectome import unconnected as unconnected
+from rosetta_jax.network.coupling import Additive as Additive
+from rosetta_jax.network.coupling import Coupling as Coupling
+from rosetta_jax.network.coupling import Diffusive as Diffusive
+from rosetta_jax.network.network import Network as Network
+from rosetta_jax.network.network import alone as alone
+from rosetta_jax.network.network import as_network as as_network
+from rosetta_jax.network.network import longest_delay as longest_delay

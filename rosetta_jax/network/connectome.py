@@ -1,0 +1,128 @@
+"""The connectome: weights and tract lengths between named regions, `[target, source]`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from rosetta_jax import _checks
+from rosetta_jax._types import Array, Float, Nodal, Pairwise
+
+NORMALISATIONS = {
+    "eigenvalue": "divided by the spectral radius: gain 1 is the onset of an additive linear network",
+    "rows": "every node's weights sum to 1; a node without input keeps none",
+    "mean": "the mean over all pairs of different regions is 1",
+    "maximum": "the largest weight is 1",
+}
+
+
+class Connectome(eqx.Module):
+    """Weights (dimensionless) and tract lengths (mm) between regions, both `[target, source]`.
+
+    `weights` (nodes, nodes) with zero diagonal; `lengths` (nodes, nodes) in mm, not negative, or None
+    where everything arrives at once; `labels`, one name a region; `centres` (nodes, 3) in mm.
+    `normalisation` records how the weights were scaled. Raises `ValueError` where a shape, a sign or a
+    name is wrong.
+    """
+
+    weights: Pairwise
+    lengths: Pairwise | None
+    centres: Float[Array, "nodes 3"] | None
+    labels: tuple[str, ...] | None = eqx.field(static=True)
+    normalisation: str = eqx.field(static=True)
+
+    def __init__(
+        self,
+        weights: Any,
+        lengths: Any = None,
+        labels: Sequence[str] | None = None,
+        centres: Any = None,
+        normalisation: str = "none",
+    ):
+        self.weights = _checks.as_float_array(weights, "weights")
+        self.lengths = None if lengths is None else _checks.as_float_array(lengths, "lengths")
+        self.labels = None if labels is None else tuple(str(label) for label in labels)
+        self.centres = None if centres is None else _checks.as_float_array(centres, "centres")
+        self.normalisation = normalisation
+
+    def __check_init__(self):
+        if self.weights.ndim != 2 or self.weights.shape[0] != self.weights.shape[1]:
+            raise ValueError(
+                f"`weights` must be square, (nodes, nodes) as [target, source], got {self.weights.shape}."
+            )
+        _checks.finite("weights", self.weights)
+        _require_zero_diagonal(self.weights)
+        if self.lengths is not None:
+            _checks.shape("lengths", self.lengths, self.weights.shape, "as `weights`")
+            _checks.non_negative("lengths", self.lengths, "mm")
+        if self.centres is not None:
+            _checks.shape("centres", self.centres, (self.nodes, 3), "mm, one row a region")
+            _checks.finite("centres", self.centres)
+        if self.labels is not None:
+            _check_labels(self.labels, self.nodes)
+
+    @property
+    def nodes(self) -> int:
+        """How many regions there are."""
+        return self.weights.shape[0]
+
+    def strengths(self) -> Nodal:
+        """The sum of the weights into each node, `s_i = sum_j C_ij`."""
+        return self.weights.sum(axis=1)
+
+    def normalised(self, kind: str = "eigenvalue") -> "Connectome":
+        """The connectome with scaled weights: `eigenvalue`, `rows`, `mean` or `maximum`.
+
+        `eigenvalue` (the default of Castaldo et al.) divides by the spectral radius; `rows` makes each
+        node's weights sum to 1; `mean` makes the mean over pairs 1 (Cabral's delay models); `maximum`
+        makes the largest 1. A gain means nothing without saying which. Raises `ValueError` where the
+        weights are all zero.
+        """
+        _checks.one_of("kind", kind, NORMALISATIONS)
+        weights = np.asarray(self.weights, dtype=float)
+        if not weights.any():
+            raise ValueError("`weights` are all zero: there is nothing to normalise.")
+        if kind == "eigenvalue":
+            scale = spectral_radius(weights)
+            if scale == 0:
+                raise ValueError(
+                    "`weights` have spectral radius zero (no loops): choose another normalisation."
+                )
+        elif kind == "rows":
+            sums = weights.sum(axis=1, keepdims=True)
+            scale = np.where(sums == 0, 1.0, sums)
+        elif kind == "mean":
+            scale = weights.sum() / (self.nodes * (self.nodes - 1))
+        else:
+            scale = weights.max()
+        scaled = _checks.as_float_array(weights / scale).astype(self.weights.dtype)
+        return Connectome(scaled, self.lengths, self.labels, self.centres, normalisation=kind)
+
+
+def spectral_radius(weights: np.ndarray) -> float:
+    """The largest absolute eigenvalue of a concrete matrix."""
+    return float(np.abs(np.linalg.eigvals(np.asarray(weights, dtype=float))).max())
+
+
+def unconnected(nodes: int) -> Connectome:
+    """`nodes` regions without links."""
+    return Connectome(jax.numpy.zeros((nodes, nodes)))
+
+
+def _require_zero_diagonal(weights: Pairwise) -> None:
+    if _checks.is_concrete(weights) and np.diagonal(np.asarray(weights)).any():
+        at = int(np.flatnonzero(np.diagonal(np.asarray(weights)))[0])
+        raise ValueError(
+            f"`weights` must have a zero diagonal (no region links to itself): entry [{at}, {at}] is "
+            f"{float(weights[at, at]):g}; set the diagonal to zero."
+        )
+
+
+def _check_labels(labels: tuple[str, ...], nodes: int) -> None:
+    if len(labels) != nodes:
+        raise ValueError(f"`labels` has {len(labels)} names for {nodes} regions: give one a region.")
+    if len(set(labels)) != nodes:
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise ValueError(f"`labels` must be distinct: {twice!r} stands more than once.")

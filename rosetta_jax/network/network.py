@@ -1,0 +1,227 @@
+r"""A network: a rung wired by a connectome, with coupling, delays, noise, drive, field and sensor.
+
+For node `i`, with the rung's vector field $f$ and inputs $u$ at its ports,
+
+.. math::
+    \dot x_i = f(x_i, u_i), \qquad
+    u_i = G\,\mathrm{receive}\Big[\mathrm{combine}\big(\textstyle\sum_j C_{ij} s_j(t-\tau_{ij}),
+    s_i\big)\Big] + f_i(t) + \lambda_i\cdot E(t) + \eta_i(t)
+
+with $s = \mathrm{send}(x, \text{outside inputs})$ and $\tau_{ij} = \text{length}_{ij}/\text{speed}$.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from rosetta_jax import _checks, parameters
+from rosetta_jax._types import Channels, Nodal, Pairwise, Parameter, Scalar
+from rosetta_jax.forcing import Drive, Field, Noise
+from rosetta_jax.network.connectome import Connectome, unconnected
+from rosetta_jax.network.coupling import COUPLINGS, Coupling
+from rosetta_jax.parameters import NonNegative, Positive, check_parameters, parameter
+from rosetta_jax.system import Rung, add_inputs, ports
+
+
+class Network(eqx.Module):
+    """A rung wired into a brain.
+
+    `rung` (its parameters shared or regional); `connectome`; `coupling`: "additive", "diffusive" or a
+    `Coupling`, by default the rung's own; `gain` G; conduction `speed` (m/s), used where the connectome
+    has lengths; `noise` at the rung's noise ports; `drive` at its drive port; `field` at its
+    field port; `sensor`, a noise added to every signal; `max_delay` (s): the longest delay that a march
+    must be able to hold, needed only where lengths or speed are traced.
+
+    Raises `ValueError` for white noise at a port in which the rung is not linear, an unknown port, or
+    a parameter that is neither `()` nor `(nodes,)`.
+    """
+
+    rung: Rung
+    connectome: Connectome
+    coupling: Coupling
+    gain: Parameter = parameter(
+        unit="1", symbol="G", description="global gain of the coupling", support=NonNegative()
+    )
+    speed: Parameter = parameter(
+        unit="m/s",
+        symbol="v",
+        description="conduction speed",
+        support=Positive(),
+        source="5 to 10 m/s, Castaldo et al. 2512.10982",
+    )
+    noise: Noise | None
+    drive: Drive | None
+    field: Field | None
+    sensor: Noise | None
+    max_delay: float | None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        rung: Rung,
+        connectome: Connectome,
+        coupling: Coupling | str | None = None,
+        gain: Any = 1.0,
+        speed: Any = 10.0,
+        noise: Noise | None = None,
+        drive: Drive | None = None,
+        field: Field | None = None,
+        sensor: Noise | None = None,
+        max_delay: float | None = None,
+    ):
+        self.rung = rung
+        self.connectome = connectome
+        self.coupling = _as_coupling(rung.coupling if coupling is None else coupling)
+        self.gain = gain
+        self.speed = speed
+        self.noise = noise
+        self.drive = drive
+        self.field = field
+        self.sensor = sensor
+        self.max_delay = None if max_delay is None else float(max_delay)
+
+    def __check_init__(self):
+        if not isinstance(self.rung, Rung):
+            raise TypeError(f"`rung` must be a Rung such as rj.StuartLandau(), got {self.rung!r}.")
+        check_parameters(self)
+        if self.speed.ndim != 0:
+            raise ValueError(f"`speed` must be one number, got shape {self.speed.shape}.")
+        if self.max_delay is not None:
+            _checks.known("max_delay", self.max_delay, "s")
+        for path, value in _regional_parameters(self):
+            _checks.shared_or_regional(path, value, self.nodes)
+        for name, part in (("drive", self.drive), ("field", self.field)):
+            if part is not None:
+                _check_width(name, part, self.nodes, self.gain.dtype)
+        if self.noise is not None:
+            _check_noise_ports(self.rung, self.noise, self.noise_ports)
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes there are."""
+        return self.connectome.nodes
+
+    @property
+    def noise_ports(self) -> tuple[str, ...]:
+        """The ports that noise enters."""
+        chosen = None if self.noise is None else self.noise.ports
+        return self.rung.noise_ports if chosen is None else chosen
+
+    def delays(self) -> Pairwise | None:
+        """Delays (s), `[target, source]`, or None where everything arrives at once."""
+        if self.connectome.lengths is None:
+            return None
+        return self.connectome.lengths / (1000 * self.speed)
+
+    def start(self) -> Any:
+        """The rung's starting state for all nodes."""
+        return self.rung.start(self.nodes)
+
+    def outside(self, t: Scalar) -> Any:
+        """The known inputs at time `t` (s): drive and field, at their ports."""
+        inputs = self.rung.Inputs()
+        if self.drive is not None:
+            inputs = add_inputs(
+                inputs, self.rung.Inputs(**{self.rung.drive_port: self.drive.value(t)})
+            )
+        if self.field is not None:
+            inputs = add_inputs(
+                inputs, self.rung.Inputs(**{self.rung.field_port: self.field.value(t)})
+            )
+        return inputs
+
+    def noise_inputs(self, values: Any) -> Any:
+        """Noise `(ports, nodes)` placed at the ports that noise enters."""
+        return self.rung.Inputs(**dict(zip(self.noise_ports, values, strict=True)))
+
+    def send(self, state: Any, outside: Any) -> Channels:
+        """What the nodes send, given the inputs from outside the network."""
+        return self.rung.send(state, outside)
+
+    def signal(self, state: Any, outside: Any) -> Nodal:
+        """What an electrode sees of each node, without sensor noise."""
+        return self.rung.signal(state, outside)
+
+    def vector_field(self, t: Scalar, state: Any, arriving: Channels, outside: Any) -> Any:
+        """The time derivative of all nodes, given what arrives and the inputs from outside."""
+        combined = self.coupling.combine(
+            arriving, self.send(state, outside), self.connectome.strengths()
+        )
+        gain = self.gain[None, :] if self.gain.ndim else self.gain
+        return self.rung.vector_field(
+            t, state, add_inputs(outside, self.rung.receive(gain * combined))
+        )
+
+
+def alone(
+    rung: Rung,
+    nodes: int = 1,
+    noise: Noise | None = None,
+    drive: Drive | None = None,
+    field: Field | None = None,
+) -> Network:
+    """`nodes` unconnected nodes of a rung, as the network that every engine takes."""
+    return Network(rung, unconnected(nodes), gain=0.0, noise=noise, drive=drive, field=field)
+
+
+def as_network(system: Rung | Network) -> Network:
+    """A network as it is; a bare rung lifted to one node, or as many as its parameters are given for."""
+    if isinstance(system, Network):
+        return system
+    if isinstance(system, Rung):
+        sizes = {value.shape[0] for _, value in _regional_parameters(system) if value.ndim}
+        return alone(system, nodes=max(sizes, default=1))
+    raise TypeError(f"expected a Network or a Rung, got {type(system).__name__}.")
+
+
+def _as_coupling(coupling: Coupling | str) -> Coupling:
+    if isinstance(coupling, Coupling):
+        return coupling
+    return COUPLINGS[_checks.one_of("coupling", coupling, COUPLINGS)]()
+
+
+def _regional_parameters(module: eqx.Module) -> list[tuple[str, Any]]:
+    """All declared parameters below `module`, with their paths."""
+    return [
+        (path, parameters.get(module, path))
+        for path in parameters.paths(module)
+        if parameters.info(module, path) is not None
+    ]
+
+
+def _check_noise_ports(rung: Rung, noise: Noise, names: tuple[str, ...]) -> None:
+    known = ports(rung)
+    for name in names:
+        _checks.one_of("noise.ports", name, known)
+        if noise.white and not known[name].linear:
+            raise ValueError(
+                f"white noise at the port {name!r} of {type(rung).__name__} is not well defined, since "
+                "the rung is not linear in it: use rj.OrnsteinUhlenbeck(sd, tau), which is smooth."
+            )
+
+
+def _check_width(name: str, part: Drive | Field, nodes: int, dtype: Any) -> None:
+    found = jax.eval_shape(part.value, jax.ShapeDtypeStruct((), dtype)).shape
+    if found not in ((), (nodes,)):
+        raise ValueError(
+            f"`{name}` must be one number () or one a node ({nodes},) at each time, got shape {found}."
+        )
+
+
+def longest_delay(network: Network) -> float:
+    """The longest delay of a link with weight (s), of concrete values. Raises where they are traced."""
+    connectome = network.connectome
+    if connectome.lengths is None:
+        return 0.0
+    if not _checks.is_concrete((connectome.weights, connectome.lengths, network.speed)):
+        raise ValueError(
+            "`max_delay` is needed where weights, lengths or speed are traced (inside jax.jit, vmap or "
+            "grad): give Network(..., max_delay=seconds), at least the longest delay that will occur."
+        )
+    linked = np.asarray(connectome.weights) != 0
+    longest = float(np.asarray(connectome.lengths)[linked].max(initial=0.0))
+    return longest / (1000 * float(network.speed))
+
+
+__all__ = ["Network", "alone", "as_network", "longest_delay"]

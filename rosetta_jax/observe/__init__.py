@@ -1,0 +1,20 @@
+"""What a measurement makes of series of numbers: spectra, connectivity, fewer samples.
+
+Knows arrays only, `(time, nodes)`, so it serves simulations and recordings alike.
+"""
+
+from rosetta_jax.observe.connectivity import covariance as covariance
+from rosetta_jax.observe.connectivity import functional_connectivity as functional_connectivity
+from rosetta_jax.observe.connectivity import upper_triangle as upper_triangle
+from rosetta_jax.observe.reduce import decimate as decimate
+from rosetta_jax.observe.reduce import low_pass as low_pass
+from rosetta_jax.observe.reduce import low_pass_taps as low_pass_taps
+from rosetta_jax.observe.spectrum import Coherence as Coherence
+from rosetta_jax.observe.spectrum import CrossPowerSpectrum as CrossPowerSpectrum
+from rosetta_jax.observe.spectrum import PowerSpectrum as PowerSpectrum
+from rosetta_jax.observe.spectrum import coherence as coherence
+from rosetta_jax.observe.spectrum import cross_spectrum as cross_spectrum
+from rosetta_jax.observe.spectrum import power_spectrum as power_spectrum
+from rosetta_jax.observe.spectrum import through_window as through_window
+from rosetta_jax.observe.spectrum import welch_averages as welch_averages
+from rosetta_jax.observe.spectrum import welch_standard_error as welch_standard_error

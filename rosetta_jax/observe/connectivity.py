@@ -1,0 +1,70 @@
+"""How the series of the nodes go together: covariance and functional connectivity."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from rosetta_jax import _checks
+from rosetta_jax._types import Array, Float, Pairwise, Series
+
+
+def covariance(signal: ArrayLike) -> Pairwise:
+    r"""The sample covariance of the nodes.
+
+    $\Sigma_{ij} = \frac{1}{T - 1} \sum_t (x_i(t) - \bar x_i)(x_j(t) - \bar x_j)$.
+
+    **Arguments:** `signal` (time, nodes), any unit. **Returns:** (nodes, nodes), that unit squared,
+    as `numpy.cov(signal.T)`. **Raises:** `ValueError` for a signal that is not (time, nodes), real,
+    finite and at least two samples long.
+    """
+    centred = _centred(_checks.series("signal", signal))
+    return _inner(centred) / (centred.shape[0] - 1)
+
+
+def functional_connectivity(signal: ArrayLike) -> Pairwise:
+    r"""Pearson correlation of the nodes' series ("FC").
+
+    $r_{ij} = \Sigma_{ij} / \sqrt{\Sigma_{ii} \Sigma_{jj}}$, by centring first, so that a large
+    offset costs no digits. **A node that never changes has no correlation: its row and column are
+    NaN**, its own diagonal entry too, and the gradient through them is zero; leave it out, or use
+    `jnp.nanmean`. Other entries lie in [-1, 1] to rounding.
+
+    **Arguments:** `signal` (time, nodes), any unit. **Returns:** (nodes, nodes), dimensionless,
+    as `numpy.corrcoef(signal.T)`. **Raises:** `ValueError` for a signal that is not (time, nodes),
+    real, finite and at least two samples long.
+    """
+    signal = _checks.series("signal", signal)
+    constant = jnp.max(signal, axis=0) == jnp.min(signal, axis=0)
+    centred = _centred(signal)
+    # The size of a series cancels: dividing by it keeps the squares of tesla or picovolts in range.
+    size = jnp.where(constant, 1.0, jax.lax.stop_gradient(jnp.max(jnp.abs(centred), axis=0)))
+    scaled = centred / size[None, :]
+    norm = jnp.sqrt(jnp.where(constant, 1.0, jnp.sum(scaled**2, axis=0)))
+    correlation = _inner(scaled / norm[None, :])
+    return jnp.where(constant[:, None] | constant[None, :], jnp.nan, correlation)
+
+
+def upper_triangle(matrix: ArrayLike) -> Float[Array, "*leading pairs"]:
+    """The entries above the diagonal, row by row: `(..., nodes, nodes)` to `(..., pairs)`.
+
+    There are `nodes (nodes - 1) / 2` pairs, in the order (0, 1), (0, 2), ..., (1, 2), ... Raises
+    `ValueError` where the last two axes are not square.
+    """
+    matrix = _checks.as_float_array(matrix, "matrix")
+    if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
+        raise ValueError(
+            f"`matrix` must be square in its last two axes (nodes, nodes), got {matrix.shape}."
+        )
+    rows, columns = np.triu_indices(matrix.shape[-1], k=1)
+    return matrix[..., rows, columns]
+
+
+def _centred(signal: Series) -> Series:
+    centred = signal - jnp.mean(signal, axis=0, keepdims=True)
+    # Once more: the first mean is itself rounded, which shows where the offset is large.
+    return centred - jnp.mean(centred, axis=0, keepdims=True)
+
+
+def _inner(series: Series) -> Pairwise:
+    return jnp.matmul(series.T, series, precision=jax.lax.Precision.HIGHEST)

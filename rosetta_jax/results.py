@@ -1,0 +1,149 @@
+"""What every result carries: a status for each lane, provenance, a file it survives in, progress.
+
+Failure is a value for each lane of an ensemble, never an exception that kills the others and never
+a number that only looks right.
+"""
+
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from enum import IntEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from rosetta_jax._types import Array
+
+FORMAT = 1
+
+
+class Status(IntEnum):
+    """How a lane ended. Zero is success; everything else is a reason."""
+
+    ok = 0
+    non_finite = 1
+    delay_too_long = 2
+    no_fixed_point = 3
+    unstable = 4
+    undecided = 5
+    not_converged = 6
+
+    @property
+    def message(self) -> str:
+        """The reason in plain words."""
+        return _MESSAGES[self]
+
+
+_MESSAGES = {
+    Status.ok: "succeeded",
+    Status.non_finite: "a value became infinite or not a number: take a smaller step or gain",
+    Status.delay_too_long: "a delay exceeds `max_delay`: raise it, or the speed",
+    Status.no_fixed_point: "no fixed point was found: the linear theory has nothing to stand on",
+    Status.unstable: "the fixed point is unstable: its linear spectrum has no meaning",
+    Status.undecided: "stability could not be decided: the point lies too close to an onset",
+    Status.not_converged: "the descent stopped at its limit of iterations before it converged",
+}
+
+
+def first_failure(*statuses: Array) -> Array:
+    """Of several statuses of a lane, the first that is no success."""
+    result = jnp.asarray(Status.ok, dtype=jnp.int32)
+    for status in reversed(statuses):
+        result = jnp.where(status != Status.ok, status, result)
+    return result
+
+
+def status_where(failed: Array, status: Status) -> Array:
+    """`status` where `failed`, success elsewhere, as int32."""
+    return jnp.where(failed, jnp.int32(status), jnp.int32(Status.ok))
+
+
+def summarise(statuses: Any) -> str:
+    """How many lanes ended how, in one sentence."""
+    codes = np.atleast_1d(np.asarray(statuses)).ravel()
+    counts = [(Status(code), int((codes == code).sum())) for code in np.unique(codes)]
+    return "; ".join(f"{count} of {codes.size} {status.message}" for status, count in counts) + "."
+
+
+def provenance(**more: Any) -> dict[str, Any]:
+    """Versions, platform, precision and time, with whatever else is given."""
+    names = ("rosetta-jax", "jax", "jaxlib", "equinox", "diffrax", "optax", "numpy")
+    return {
+        "versions": {"python": platform.python_version()} | {n: _version(n) for n in names},
+        "platform": {"system": platform.platform(), "backend": jax.default_backend()},
+        "precision": "float64" if jax.config.read("jax_enable_x64") else "float32",
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": " ".join(Path(argument).name if i == 0 else argument for i, argument in enumerate(sys.argv)),
+    } | more
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def save_arrays(path: str | Path, arrays: Mapping[str, Any], metadata: Mapping[str, Any]) -> Path:
+    """Write named arrays and metadata into one `.npz`, whole or not at all."""
+    path = Path(path)
+    header = json.dumps({"format": FORMAT, **metadata}, default=plain)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        np.savez_compressed(
+            file, metadata=np.asarray(header), **{k: np.asarray(v) for k, v in arrays.items()}
+        )
+    return partial.replace(path)
+
+
+def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """What `save_arrays` wrote: arrays and metadata. Raises `ValueError` on any other file."""
+    with np.load(Path(path), allow_pickle=False) as file:
+        if "metadata" not in file.files:
+            raise ValueError(f"{path} holds no saved result: found the keys {sorted(file.files)}.")
+        metadata = json.loads(str(file["metadata"]))
+        arrays = {name: file[name] for name in file.files if name != "metadata"}
+    if metadata.pop("format", None) != FORMAT:
+        raise ValueError(f"{path} was written by another version of the format than {FORMAT}.")
+    return arrays, metadata
+
+
+def plain(value: Any) -> Any:
+    """`value` as what JSON can hold."""
+    if isinstance(value, (np.ndarray, jax.Array)):
+        return np.asarray(value).tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")
+
+
+def progress(enabled: bool = True) -> Progress:
+    """A progress bar on standard error with what is done, elapsed and left; a no-op off a terminal."""
+    from rich.console import Console
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+        disable=not enabled,
+    )

@@ -1,0 +1,95 @@
+r"""Rungs 1 and 2: the harmonic oscillator, undamped or damped.
+
+The rotation alone: two variables that drive each other a quarter of a turn apart, and a leak. The
+undamped form ($\alpha = 0$) keeps its amplitude for ever; the damped one is the linear response of
+every richer rung at a stable focus, so its spectra and covariances are exact.
+
+.. math::  \dot z = (\alpha + i\omega) z + F(t), \qquad z = x + i y
+
+that is $\dot x = \alpha x - \omega y + F_x$, $\dot y = \omega x + \alpha y + F_y$. With noise of
+strength $\sigma$ on both ports, $E|d\xi|^2 = 2\sigma^2 dt$, $\mathrm{Var}\,x = \sigma^2/(2|\alpha|)$.
+In a network coupling is diffusive, $G\sum_j C_{ij} (z_j(t-\tau_{ij}) - z_i(t))$.
+
+Push and pull: $x$ pushes $y$ up through $+\omega x$; $y$ pulls $x$ down through $-\omega y$.
+
+Source: Castaldo et al., arXiv 2512.10982, rungs 1 and 2. A constant force $F$ shifts the undamped
+centre to $iF/\omega$; the printed centre $(-F_x/\omega, 0)$ is wrong.
+"""
+
+from typing import ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from rosetta_jax._types import Channels, Nodal, Parameter, Scalar
+from rosetta_jax.parameters import Positive, parameter
+from rosetta_jax.system import Rung, component, port
+
+
+class PlanarState(eqx.Module):
+    """The plane of an oscillator, `z = x + i y`."""
+
+    x: Nodal = component(unit="", description="real part, what an electrode sees")
+    y: Nodal = component(unit="", description="imaginary part, a quarter of a turn behind")
+
+
+class PlanarInputs(eqx.Module):
+    """Forces on the two coordinates of an oscillator."""
+
+    x: Parameter = port(unit="1/s", linear=True, description="force on x")
+    y: Parameter = port(unit="1/s", linear=True, description="force on y")
+
+
+def send_plane(state: PlanarState) -> Channels:
+    """Both coordinates, as two channels."""
+    return jnp.stack([state.x, state.y])
+
+
+class HarmonicOscillator(Rung):
+    r"""$\dot z = (\alpha + i\omega) z + F$: growth `alpha` (1/s), angular frequency `omega` (rad/s)."""
+
+    alpha: Parameter = parameter(
+        -5.0,
+        unit="1/s",
+        symbol="α",
+        description="growth rate; below 0 it decays, 0 is the undamped form",
+        source="Castaldo et al. 2512.10982, rung 2; Cabral 2014 for 40 Hz delay models",
+    )
+    omega: Parameter = parameter(
+        62.83185307179586,
+        unit="rad/s",
+        symbol="ω",
+        description="angular frequency",
+        support=Positive(),
+        source="10 Hz, alpha; Castaldo et al. 2512.10982, rung 1",
+    )
+
+    State: ClassVar[type] = PlanarState
+    Inputs: ClassVar[type] = PlanarInputs
+    coupling: ClassVar[str] = "diffusive"
+    drive_port: ClassVar[str] = "x"
+    field_port: ClassVar[str] = "x"
+    noise_ports: ClassVar[tuple[str, ...]] = ("x", "y")
+    signal_unit: ClassVar[str] = ""
+
+    def start(self, nodes: int) -> PlanarState:
+        return PlanarState(x=jnp.full(nodes, 0.1), y=jnp.zeros(nodes))
+
+    def vector_field(self, t: Scalar, state: PlanarState, inputs: PlanarInputs) -> PlanarState:
+        x, y = state.x, state.y
+        return PlanarState(
+            x=self.alpha * x - self.omega * y + inputs.x,
+            y=self.omega * x + self.alpha * y + inputs.y,
+        )
+
+    def send(self, state: PlanarState, inputs: PlanarInputs) -> Channels:
+        return send_plane(state)
+
+    def receive(self, combined: Channels) -> PlanarInputs:
+        return PlanarInputs(x=combined[0], y=combined[1])
+
+    def signal(self, state: PlanarState, inputs: PlanarInputs) -> Nodal:
+        return state.x
+
+    def push_pull(self, state: PlanarState, inputs: PlanarInputs) -> tuple[Nodal, Nodal]:
+        return self.omega * state.x, -self.omega * state.y

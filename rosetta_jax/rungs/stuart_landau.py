@@ -1,0 +1,94 @@
+r"""Rung 3: the Stuart-Landau oscillator, the normal form of every supercritical Hopf point.
+
+To the rotation it adds an amplitude of its own: below onset ($\alpha < 0$) a damped focus, above it a
+limit cycle of radius $\sqrt{\alpha/\gamma}$, with a frequency that depends on the radius when there
+is shear $\beta$.
+
+.. math::  \dot z = (\alpha + i\omega) z - (\gamma + i\beta) |z|^2 z + F(t), \qquad z = x + i y
+
+In polar form $\dot r = \alpha r - \gamma r^3$, $\dot\theta = \omega - \beta r^2$. In a network coupling
+is diffusive, $G\sum_j C_{ij} (z_j(t-\tau_{ij}) - z_i(t))$, the own term without delay.
+
+Push and pull: with $\Omega(r) = \omega - \beta r^2$, $x$ pushes $y$ through $+\Omega x$ and $y$ pulls
+$x$ through $-\Omega y$.
+
+Source: Castaldo et al., arXiv 2512.10982, rung 3 (sign convention of $\beta$ as printed there).
+"""
+
+from typing import ClassVar
+
+import jax.numpy as jnp
+
+from rosetta_jax._types import Channels, Nodal, Parameter, Scalar
+from rosetta_jax.parameters import Positive, parameter
+from rosetta_jax.rungs.harmonic import PlanarInputs, PlanarState, send_plane
+from rosetta_jax.system import Rung
+
+
+class StuartLandau(Rung):
+    r"""$\dot z = (\alpha + i\omega) z - (\gamma + i\beta)|z|^2 z + F$, onset at `alpha` = 0."""
+
+    alpha: Parameter = parameter(
+        -5.0,
+        unit="1/s",
+        symbol="α",
+        description="growth rate; the limit cycle appears at 0",
+        source="Castaldo et al. 2512.10982, rung 3; Cabral 2014 for 40 Hz delay models",
+    )
+    omega: Parameter = parameter(
+        62.83185307179586,
+        unit="rad/s",
+        symbol="ω",
+        description="angular frequency at zero amplitude",
+        support=Positive(),
+        source="10 Hz, alpha; Castaldo et al. 2512.10982, rung 3",
+    )
+    gamma: Parameter = parameter(
+        1.0,
+        unit="1/s",
+        symbol="γ",
+        description="saturation of the amplitude",
+        support=Positive(),
+        source="Castaldo et al. 2512.10982, rung 3; a choice of the scale of z",
+    )
+    beta: Parameter = parameter(
+        0.0,
+        unit="1/s",
+        symbol="β",
+        description="shear: how the frequency falls with the squared radius",
+        source="Castaldo et al. 2512.10982, rung 3",
+    )
+
+    State: ClassVar[type] = PlanarState
+    Inputs: ClassVar[type] = PlanarInputs
+    coupling: ClassVar[str] = "diffusive"
+    drive_port: ClassVar[str] = "x"
+    field_port: ClassVar[str] = "x"
+    noise_ports: ClassVar[tuple[str, ...]] = ("x", "y")
+    signal_unit: ClassVar[str] = ""
+
+    def start(self, nodes: int) -> PlanarState:
+        return PlanarState(x=jnp.full(nodes, 0.1), y=jnp.zeros(nodes))
+
+    def vector_field(self, t: Scalar, state: PlanarState, inputs: PlanarInputs) -> PlanarState:
+        x, y = state.x, state.y
+        squared_radius = x * x + y * y
+        growth = self.alpha - self.gamma * squared_radius
+        rotation = self.omega - self.beta * squared_radius
+        return PlanarState(
+            x=growth * x - rotation * y + inputs.x,
+            y=growth * y + rotation * x + inputs.y,
+        )
+
+    def send(self, state: PlanarState, inputs: PlanarInputs) -> Channels:
+        return send_plane(state)
+
+    def receive(self, combined: Channels) -> PlanarInputs:
+        return PlanarInputs(x=combined[0], y=combined[1])
+
+    def signal(self, state: PlanarState, inputs: PlanarInputs) -> Nodal:
+        return state.x
+
+    def push_pull(self, state: PlanarState, inputs: PlanarInputs) -> tuple[Nodal, Nodal]:
+        rotation = self.omega - self.beta * (state.x**2 + state.y**2)
+        return rotation * state.x, -rotation * state.y

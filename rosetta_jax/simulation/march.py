@@ -1,0 +1,266 @@
+r"""The march: a network with delays and noise, in fixed steps of any explicit diffrax solver.
+
+Each step runs on $[0, h]$ and steps are counted in integers, since in float32 absolute time makes a
+step of 0.1 ms a fifth too long after ten minutes. What arrives from other nodes is read at every stage
+(`rosetta_jax.network.transport`), and noise is an input held (white) or linear (coloured) over the step;
+for ports in which the rung is linear Heun then has weak order two.
+
+The noise is drawn by fixed pages of steps from folded keys, so that the path depends on the key and the
+step alone, not on block size, checkpointing or batch. Steps run in blocks under `jax.checkpoint`: a
+reverse gradient stores one state a block and recomputes the rest.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Bool
+
+from rosetta_jax._types import Array, Channels, Float, Int, Nodal, PRNGKeyArray, Scalar
+from rosetta_jax.forcing import Noise, NoiseProcess
+from rosetta_jax.network import Network
+from rosetta_jax.network.transport import History, Transport, transport
+from rosetta_jax.results import Status, first_failure, status_where
+from rosetta_jax.simulation.saving import Decimation
+from rosetta_jax.system import add_inputs
+
+# Steps whose noise comes from one folded key.
+PAGE = 64
+
+
+class Plan(eqx.Module):
+    """How a march is cut: all of it static, so that one compilation serves every parameter value."""
+
+    samples: int = eqx.field(static=True)
+    dropped: int = eqx.field(static=True)
+    block: int = eqx.field(static=True)
+    rows: int = eqx.field(static=True)
+    save_states: bool = eqx.field(static=True)
+    decimation: Decimation
+    solver: diffrax.AbstractSolver
+
+    @property
+    def steps(self) -> int:
+        """Steps to march: what is kept, what the filter needs beyond, and whole blocks of it."""
+        kept = self.dropped + self.samples
+        needed = kept * self.decimation.factor + self.decimation.half
+        return -(-needed // self.block) * self.block
+
+
+class Carry(eqx.Module):
+    """What one step hands to the next."""
+
+    step: Int[Array, ""]
+    state: Any
+    history: History | None
+    arriving: Channels | None
+    noise: Any
+    sensor: Any
+
+
+class Draws(eqx.Module):
+    """Standard normal deviates for a block, `(steps, ports, nodes)` and `(steps, 1, nodes)`."""
+
+    noise: Float[Array, "steps ports nodes"] | None
+    sensor: Float[Array, "steps one nodes"] | None
+
+
+class March(eqx.Module):
+    """One network, its transport and its step: what stays fixed while steps go by."""
+
+    network: Network
+    moving: Transport
+    solver: diffrax.AbstractSolver
+    dt: Scalar
+
+    def begin(self, key: PRNGKeyArray, past: Callable[[Scalar], Any] | None) -> Carry:
+        """The carry at time zero, with the history of what was sent before."""
+        network, dtype, rows = self.network, self.dt.dtype, self.moving.rows
+        known = (lambda _: network.start()) if past is None else past
+        state = _strong(known(jnp.zeros((), dtype)), dtype)
+        history, arriving = None, None
+        if rows:
+            times = jnp.arange(-rows, 0).astype(dtype) * self.dt
+            sent = jax.vmap(
+                lambda t: network.send(_strong(known(t), dtype), network.rung.Inputs())
+            )(times)
+            history = self.moving.begin(sent)
+            arriving = self.moving.read(history, sent.shape[1])
+        return Carry(
+            step=jnp.int32(0),
+            state=state,
+            history=history,
+            arriving=arriving,
+            noise=_stationary(network.noise, key, 0, (len(network.noise_ports), network.nodes), dtype),
+            sensor=_stationary(network.sensor, key, 1, (1, network.nodes), dtype),
+        )
+
+    def draws(self, key: PRNGKeyArray, number: Int[Array, ""], steps: int) -> Draws:
+        """The deviates of block `number` of `steps` steps."""
+        network, dtype = self.network, self.dt.dtype
+        begin = number * steps
+        ports = (len(network.noise_ports), network.nodes)
+        return Draws(
+            noise=_pages(network.noise, key, 0, begin, (steps, *ports), dtype),
+            sensor=_pages(network.sensor, key, 1, begin, (steps, 1, network.nodes), dtype),
+        )
+
+    def step(self, carry: Carry, draws: Draws) -> tuple[Carry, tuple[Nodal, Any]]:
+        """One step: the next carry, and signal and state at the start of the step."""
+        network, dt = self.network, self.dt
+        begun = carry.step.astype(dt.dtype) * dt
+        noise, eta, eta_end = _advance(network.noise, carry.noise, draws.noise, dt)
+        sensor, hiss, _ = _advance(network.sensor, carry.sensor, draws.sensor, dt)
+        outside = self._outside(begun, eta)
+        signal = network.signal(carry.state, outside)
+        signal = signal if hiss is None else signal + hiss[0]
+
+        history, known, known_end = carry.history, carry.arriving, None
+        if history is not None:
+            sent = network.send(carry.state, outside)
+            history = history.push(sent)
+            known_end = self.moving.read(history, sent.shape[0])
+
+        def field(t: Scalar, state: Any, _: Any) -> Any:
+            share = t / dt
+            held = None if eta is None else (1 - share) * eta + share * eta_end
+            outside = self._outside(begun + t, held)
+            arriving = self.moving.stage(network.send(state, outside))
+            if known is not None:
+                arriving = arriving + (1 - share) * known + share * known_end
+            return network.vector_field(begun + t, state, arriving, outside)
+
+        state = network.rung.wrap(_solver_step(self.solver, field, carry.state, dt))
+        return Carry(carry.step + 1, state, history, known_end, noise, sensor), (
+            signal,
+            carry.state,
+        )
+
+    def _outside(self, t: Scalar, noise: Float[Array, "ports nodes"] | None) -> Any:
+        known = self.network.outside(t)
+        return known if noise is None else add_inputs(known, self.network.noise_inputs(noise))
+
+
+@eqx.filter_jit
+def march(
+    network: Network,
+    dt: Float[Array, ""],
+    key: PRNGKeyArray,
+    plan: Plan,
+    past: Callable[[Scalar], Any] | None,
+) -> tuple[Float[Array, "kept nodes"], Any, Int[Array, ""]]:
+    """March `network` as planned: the kept signal, the kept states (or None), and a status."""
+    marching = March(network, transport(network, dt, plan.rows), plan.solver, dt)
+    stepping = marching.begin(key, past)
+
+    @jax.checkpoint
+    def block(carry: tuple[Carry, Any], number: Int[Array, ""]) -> tuple[tuple[Carry, Any], Any]:
+        stepping, filtering = carry
+        # Judged where a block begins: what the last block marches beyond the end does not count.
+        finite = _all_finite(stepping.state)
+        stepping, (signal, states) = jax.lax.scan(
+            lambda c, d: marching.step(c, d),
+            stepping,
+            marching.draws(key, number, plan.block),
+            length=plan.block,
+        )
+        series = (signal, states if plan.save_states else None)
+        filtering, kept = plan.decimation.block(filtering, series)
+        return (stepping, filtering), (kept, finite)
+
+    first = network.signal(stepping.state, network.outside(jnp.zeros((), dt.dtype)))
+    filtering = plan.decimation.begin((first, stepping.state if plan.save_states else None))
+    numbers = jnp.arange(plan.steps // plan.block, dtype=jnp.int32)
+    _, (kept, finite) = jax.lax.scan(block, (stepping, filtering), numbers)
+    begin = plan.decimation.lag + plan.dropped
+    kept = jax.tree.map(
+        lambda array: array.reshape(-1, array.shape[-1])[begin : begin + plan.samples], kept
+    )
+    return _judged(marching.moving, kept, jnp.all(finite))
+
+
+def _judged(
+    moving: Transport, kept: Any, finite: Bool[Array, ""]
+) -> tuple[Any, Any, Int[Array, ""]]:
+    status = first_failure(
+        status_where(moving.too_long, Status.delay_too_long),
+        status_where(~(finite & _all_finite(kept)), Status.non_finite),
+    )
+    # A march without room for its delays means nothing, however plausible it looks.
+    signal, states = jax.tree.map(lambda array: jnp.where(moving.too_long, jnp.nan, array), kept)
+    return signal, states, status
+
+
+def _all_finite(tree: Any) -> Bool[Array, ""]:
+    finite = jnp.asarray(True)
+    for leaf in jax.tree.leaves(tree):
+        finite = finite & jnp.all(jnp.isfinite(leaf))
+    return finite
+
+
+def _stationary(
+    noise: Noise | None, key: PRNGKeyArray, stream: int, shape: tuple[int, ...], dtype: Any
+) -> Any:
+    if noise is None:
+        return None
+    page = jax.random.fold_in(jax.random.fold_in(key, stream), 0)
+    return _process(noise).start(jax.random.normal(page, shape, dtype=dtype))
+
+
+def _advance(
+    noise: Noise | None, state: Any, normal: Float[Array, "ports nodes"] | None, dt: Scalar
+) -> tuple[Any, Any, Any]:
+    if noise is None:
+        return None, None, None
+    process = _process(noise)
+    after = process.advance(state, normal, dt)
+    return after, *process.values(state, after, normal, dt)
+
+
+def _process(noise: Noise) -> NoiseProcess:
+    if not isinstance(noise, NoiseProcess):
+        raise ValueError(
+            f"{type(noise).__name__} describes spectra only and cannot be drawn in time: simulate with "
+            "rj.WhiteNoise or rj.OrnsteinUhlenbeck."
+        )
+    return noise
+
+
+def _pages(
+    noise: Noise | None,
+    key: PRNGKeyArray,
+    stream: int,
+    begin: Int[Array, ""],
+    shape: tuple[int, ...],
+    dtype: Any,
+) -> Float[Array, "steps ports nodes"] | None:
+    if noise is None:
+        return None
+    steps, *rest = shape
+    first = begin // PAGE
+    number = steps // PAGE if steps % PAGE == 0 else steps // PAGE + 2
+    stream_key = jax.random.fold_in(key, stream)
+    keys = jax.vmap(lambda page: jax.random.fold_in(stream_key, page))(
+        first + 1 + jnp.arange(number, dtype=jnp.int32)
+    )
+    drawn = jax.vmap(lambda page: jax.random.normal(page, (PAGE, *rest), dtype=dtype))(keys)
+    drawn = drawn.reshape(-1, *rest)
+    return jax.lax.dynamic_slice_in_dim(drawn, begin - first * PAGE, steps)
+
+
+def _solver_step(
+    solver: diffrax.AbstractSolver, field: Callable[..., Any], state: Any, dt: Scalar
+) -> Any:
+    terms = diffrax.ODETerm(field)
+    zero = jnp.zeros_like(dt)
+    # Begun anew each step: a cached last stage would carry this step's noise into the next.
+    memory = solver.init(terms, zero, dt, state, None)
+    after, *_ = solver.step(terms, zero, dt, state, None, memory, made_jump=False)
+    return after
+
+
+def _strong(state: Any, dtype: Any) -> Any:
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=dtype), state)

@@ -1,0 +1,163 @@
+"""What a rung is: one neural mass model, written for one node and working for any number side by side.
+
+A rung is elementwise. It never sees the network: its *inputs* arrive at named ports, what it *sends*
+leaves in one or two channels, and what coupling makes of the arriving channels it *receives* onto its
+ports again. Engines (march, linear theory, fits) work on networks of any rung, so a new model is one
+class with the methods below and nothing else.
+
+State and inputs are small modules of named arrays, `(nodes,)` each, and parameters are `()` where all
+nodes share them or `(nodes,)` where they vary by region, so that the same lines serve both.
+"""
+
+import abc
+import dataclasses
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+from rich.console import Console
+from rich.table import Table
+
+from rosetta_jax import _checks, parameters
+from rosetta_jax._types import Array, Channels, Nodal, Scalar
+
+
+@dataclasses.dataclass(frozen=True)
+class PortInfo:
+    """What an input port says of itself.
+
+    `linear` tells whether the vector field is linear in it: only there is white noise well defined.
+    """
+
+    unit: str
+    linear: bool
+    description: str
+
+
+def port(*, unit: str, linear: bool, description: str) -> Any:
+    """Declare an input port of a rung, zero unless something arrives."""
+    info = PortInfo(unit, linear, description)
+    return eqx.field(default=0.0, converter=_checks.as_float_array, metadata={"port": info})
+
+
+def component(*, unit: str, description: str) -> Any:
+    """Declare one component of a rung's state, `(nodes,)`."""
+    return eqx.field(metadata={"component": (unit, description)})
+
+
+class Rung(eqx.Module):
+    """A neural mass model: the interface that every engine takes.
+
+    Class attributes: `State` and `Inputs` (modules of named arrays), `coupling` (the name of the
+    coupling a network takes by default), and the ports that a drive, a field and noise enter unless
+    told otherwise.
+    """
+
+    State: eqx.AbstractClassVar[type]
+    Inputs: eqx.AbstractClassVar[type]
+    coupling: eqx.AbstractClassVar[str]
+    drive_port: eqx.AbstractClassVar[str]
+    field_port: eqx.AbstractClassVar[str]
+    noise_ports: eqx.AbstractClassVar[tuple[str, ...]]
+    signal_unit: eqx.AbstractClassVar[str]
+
+    def __check_init__(self):
+        parameters.check_parameters(self)
+
+    @abc.abstractmethod
+    def start(self, nodes: int) -> Any:
+        """A state for `nodes` nodes to begin with: history and first guess, not an equilibrium."""
+
+    @abc.abstractmethod
+    def vector_field(self, t: Scalar, state: Any, inputs: Any) -> Any:
+        """The time derivative of `state`, per second. The signature of `diffrax.ODETerm`."""
+
+    @abc.abstractmethod
+    def send(self, state: Any, inputs: Any) -> Channels:
+        """What the nodes send to others, `(channels, nodes)`; it never depends on what arrives."""
+
+    @abc.abstractmethod
+    def receive(self, combined: Channels) -> Any:
+        """The inputs that coupling makes of what arrives, `(channels, nodes)`."""
+
+    @abc.abstractmethod
+    def signal(self, state: Any, inputs: Any) -> Nodal:
+        """What an electrode sees of each node, in `signal_unit`."""
+
+    @abc.abstractmethod
+    def push_pull(self, state: Any, inputs: Any) -> tuple[Nodal, Nodal]:
+        """The two opposing terms of the motif."""
+
+    def wrap(self, state: Any) -> Any:
+        """`state` with angles brought back to one turn; unchanged where there are none."""
+        return state
+
+
+def ports(rung: Rung | type[Rung]) -> dict[str, PortInfo]:
+    """The input ports of a rung by name."""
+    return {field.name: field.metadata["port"] for field in dataclasses.fields(rung.Inputs)}
+
+
+def add_inputs(*inputs: Any) -> Any:
+    """The sum of several inputs, port by port; `()` ports spread over nodes."""
+    first, *others = inputs
+    for other in others:
+        first = type(first)(
+            **{
+                field.name: getattr(first, field.name) + getattr(other, field.name)
+                for field in dataclasses.fields(first)
+            }
+        )
+    return first
+
+
+def stack_state(state: Any) -> Array:
+    """A state as one array, `(components, nodes)`, in the order of its fields."""
+    return jnp.stack([getattr(state, field.name) for field in dataclasses.fields(state)])
+
+
+def unstack_state(rung: Rung, stacked: Array) -> Any:
+    """The state whose components are the rows of `stacked`: the inverse of `stack_state`."""
+    names = [field.name for field in dataclasses.fields(rung.State)]
+    return rung.State(**dict(zip(names, stacked, strict=True)))
+
+
+def describe(tree: Any) -> None:
+    """Print a table of the parameters of a rung, noise, network...: path, value, unit, support, source."""
+    table = Table(title=type(tree).__name__, title_justify="left")
+    for heading in ("parameter", "symbol", "value", "unit", "support", "meaning", "source"):
+        table.add_column(heading, overflow="fold")
+    for path in parameters.paths(tree):
+        info = parameters.info(tree, path)
+        value = _brief(parameters.get(tree, path))
+        if info is None:
+            table.add_row(path, "", value, "", "", "", "")
+        else:
+            kind = type(info.support).__name__.lower()
+            table.add_row(
+                path, info.symbol, value, info.unit, kind, info.description, info.source
+            )
+    Console().print(table)
+    if isinstance(tree, Rung):
+        _describe_ports(tree)
+
+
+def _describe_ports(rung: Rung) -> None:
+    table = Table(title="input ports", title_justify="left")
+    for heading in ("port", "unit", "linear", "meaning", "default for"):
+        table.add_column(heading, overflow="fold")
+    for name, info in ports(rung).items():
+        takers = {
+            "drive": name == rung.drive_port,
+            "field": name == rung.field_port,
+            "noise": name in rung.noise_ports,
+        }
+        default_for = ", ".join(taker for taker, takes in takers.items() if takes)
+        table.add_row(name, info.unit, "yes" if info.linear else "no", info.description, default_for)
+    Console().print(table)
+
+
+def _brief(value: Array) -> str:
+    if value.ndim == 0:
+        return f"{float(value):g}"
+    return f"{value.shape}: {float(value.min()):g} to {float(value.max()):g}"

@@ -1,0 +1,168 @@
+"""Jansen-Rit against its scalar equilibrium equation and known cycles (equations.md 5.3)."""
+
+import diffrax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rosetta_jax.rungs import JansenRit
+from rosetta_jax.rungs.transfer import sigmoid, sigmoid_slope
+from rosetta_jax.simulation import simulate
+from rosetta_jax.system import stack_state, unstack_state
+
+POINTS = [
+    (0.0, -1.9039),
+    (0.0, 4.5687),
+    (0.0, 6.0649),
+    (100.0, 1.5603),
+    (100.0, 3.3273),
+    (100.0, 6.8045),
+    (120.0, 6.9292),
+    (220.0, 7.5202),
+]
+
+
+def rate(v):
+    """The sigmoid in plain NumPy."""
+    return 5.0 / (1 + np.exp(0.56 * (6.0 - v)))
+
+
+def input_at(y):
+    """The constant input p at which the signal rests at y."""
+    y0 = 0.0325 * rate(y)
+    return (y + 0.44 * 33.75 * rate(33.75 * y0)) / 0.0325 - 108 * rate(135 * y0)
+
+
+def resting(y: float) -> JansenRit.State:
+    """The equilibrium whose signal is y."""
+    y0 = 0.0325 * rate(y)
+    y2 = 0.44 * 33.75 * rate(33.75 * y0)
+    values = [y0, y + y2, y2, 0.0, 0.0, 0.0]
+    return JansenRit.State(*(jnp.array([value]) for value in values))
+
+
+def refined(p: float, y: float) -> float:
+    """The tabled y to rounding, by Newton on the scalar equation."""
+    for _ in range(8):
+        slope = (input_at(y + 1e-6) - input_at(y - 1e-6)) / 2e-6
+        y -= (input_at(y) - p) / slope
+    return y
+
+
+@pytest.mark.parametrize("p, y", POINTS)
+def test_the_equilibria_have_the_tabled_signal(p, y):
+    # The table is cut, not rounded, after four digits.
+    assert refined(p, y) == pytest.approx(y, abs=1e-4)
+
+
+@pytest.mark.parametrize("p, y", POINTS)
+def test_the_equilibria_of_the_scalar_equation_are_equilibria_of_the_rung(p, y):
+    point = resting(refined(p, y))
+    drift = JansenRit(bias=p).vector_field(jnp.zeros(()), point, JansenRit.Inputs())
+    # Accelerations stand against a^2 y1, about 1e5 mV/s^2.
+    np.testing.assert_allclose(stack_state(drift), 0.0, atol=1e-7)
+
+
+@pytest.mark.parametrize("p, y", POINTS)
+def test_the_signal_is_the_potential_of_the_pyramidal_cells(p, y):
+    assert float(JansenRit().signal(resting(y), JansenRit.Inputs())[0]) == pytest.approx(y)
+
+
+def eigenvalues(p: float, y: float) -> np.ndarray:
+    rung = JansenRit(bias=p)
+
+    def velocity(flat):
+        here = unstack_state(rung, flat[:, None])
+        return stack_state(rung.vector_field(jnp.zeros(()), here, rung.Inputs()))[:, 0]
+
+    point = stack_state(resting(refined(p, y)))[:, 0]
+    return np.linalg.eigvals(np.asarray(jax.jacfwd(velocity)(point)))
+
+
+def test_the_focus_at_350_has_the_known_leading_eigenvalues():
+    found = eigenvalues(350.0, 8.0)
+    leading = found[np.argmax(found.real)]
+    assert leading.real == pytest.approx(-0.593245, abs=1e-6)
+    assert abs(leading.imag) == pytest.approx(69.654896, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "p, y, frequency", [(89.829108, 6.7, 10.3771), (315.696428, 7.9, 11.1636), (-12.147492, 5.8, 7.2395)]
+)
+def test_the_hopf_points_have_the_known_input_and_frequency(p, y, frequency):
+    found = eigenvalues(p, y)
+    crossing = found[np.argmin(np.abs(found.real))]
+    assert crossing.real == pytest.approx(0.0, abs=1e-5)
+    assert abs(crossing.imag) / (2 * np.pi) == pytest.approx(frequency, abs=1e-4)
+
+
+@pytest.fixture(scope="module")
+def cycles() -> dict[str, np.ndarray]:
+    """Signals of the settled cycles, one node a case, in steps of 0.5 ms."""
+    cases = {"220": 220.0, "alpha 120": 120.0, "spike 120": 120.0}
+    near_alpha = stack_state(resting(refined(120.0, 6.9292)))[:, 0] + jnp.array([0, 0, 0, 0, 40.0, 0])
+    zero = jnp.zeros(6)
+    start = unstack_state(JansenRit(), jnp.stack([zero, near_alpha, zero], axis=1))
+    solution = simulate(
+        JansenRit(bias=jnp.array(list(cases.values()))),
+        duration=2.0,
+        dt=5e-4,
+        transient=14.0,
+        past=lambda _: start,
+        solver=diffrax.Tsit5(),
+    )
+    return dict(zip(cases, np.asarray(solution.signal).T, strict=True))
+
+
+def frequency(signal: np.ndarray) -> float:
+    """From upward crossings of the middle, interpolated."""
+    centred = signal - (signal.max() + signal.min()) / 2
+    at = np.flatnonzero((centred[:-1] < 0) & (centred[1:] >= 0))
+    crossings = at + centred[at] / (centred[at] - centred[at + 1])
+    return (len(crossings) - 1) / (5e-4 * (crossings[-1] - crossings[0]))
+
+
+@pytest.mark.parametrize(
+    "case, known", [("220", 10.9380), ("alpha 120", 10.4683), ("spike 120", 2.3846)]
+)
+def test_the_cycles_have_the_known_frequencies(cycles, case, known):
+    assert frequency(cycles[case]) == pytest.approx(known, rel=2e-4)
+
+
+def test_the_cycle_at_220_has_the_known_range(cycles):
+    assert cycles["220"].min() == pytest.approx(6.0883, abs=2e-3)
+    assert cycles["220"].max() == pytest.approx(9.0344, abs=2e-3)
+
+
+def test_a_rate_acts_as_the_bias_does():
+    state = resting(5.0)
+    biased = JansenRit(bias=230.0).vector_field(jnp.zeros(()), state, JansenRit.Inputs())
+    driven = JansenRit(bias=220.0).vector_field(jnp.zeros(()), state, JansenRit.Inputs(rate=10.0))
+    np.testing.assert_allclose(stack_state(driven), stack_state(biased), rtol=1e-12)
+
+
+def test_a_field_shifts_the_potential_inside_the_sigmoid_of_pyramidal_cells_only():
+    state, rung = resting(5.0), JansenRit()
+    with_field = stack_state(rung.vector_field(jnp.zeros(()), state, rung.Inputs(field=0.7)))
+    without = stack_state(rung.vector_field(jnp.zeros(()), state, rung.Inputs()))
+    expected = np.zeros((6, 1))
+    expected[3] = 3.25 * 100.0 * (rate(5.7) - rate(5.0))
+    np.testing.assert_allclose(with_field - without, expected, atol=1e-9)
+
+
+def test_a_node_sends_the_rate_of_its_pyramidal_cells_field_included():
+    sent = JansenRit().send(resting(5.0), JansenRit.Inputs(field=0.7))
+    np.testing.assert_allclose(sent, [[rate(5.7)]], rtol=1e-12)
+
+
+def test_the_slope_of_the_sigmoid_is_its_derivative():
+    v = jnp.linspace(-2.0, 14.0, 9)
+    constants = jnp.asarray(2.5), jnp.asarray(6.0), jnp.asarray(0.56)
+    derivative = jax.vmap(jax.grad(lambda u: sigmoid(u, *constants)))(v)
+    np.testing.assert_allclose(sigmoid_slope(v, *constants), derivative, rtol=1e-12)
+
+
+def test_the_sigmoid_is_steepest_at_its_threshold():
+    steepest = sigmoid_slope(jnp.asarray(6.0), jnp.asarray(2.5), jnp.asarray(6.0), jnp.asarray(0.56))
+    assert float(steepest) == pytest.approx(0.56 * 2.5 / 2)
