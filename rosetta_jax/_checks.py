@@ -12,11 +12,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 
 def is_concrete(value: Any) -> bool:
     """Whether the numbers in `value` are known now (not traced by a transformation)."""
-    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
+    return not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(value))
 
 
 def as_float_array(value: Any, name: str = "value") -> jax.Array:
@@ -47,7 +48,8 @@ def finite(name: str, value: jax.Array) -> jax.Array:
             raise ValueError(f"`{name}` must be a finite number, got {float(value):g}.")
         if bad.any():
             raise ValueError(
-                f"`{name}` has {int(bad.sum())} non-finite of {bad.size} entries, the first at index "
+                f"`{name}` has {int(bad.sum())} non-finite of {bad.size} entries, the first at "
+                "index "
                 f"{_first(bad)}: mend or leave out those entries."
             )
     return value

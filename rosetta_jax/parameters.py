@@ -13,12 +13,13 @@ normal `u`: descent runs in `u`, the prior adds `u**2 / 2`, and starts are drawn
 import abc
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from equinox import AbstractClassVar
 from jax.scipy.special import ndtr, ndtri
 
 from rosetta_jax import _checks
@@ -28,11 +29,11 @@ from rosetta_jax._types import Array, Float, PRNGKeyArray, PyTree
 class FreeParameter(eqx.Module):
     """A map from a plain coordinate `u` on the real line to a parameter's value.
 
-    `constrain(u)` gives the value and `unconstrain(value)` its inverse; `contains(value)` says which
-    values are reached. Where `informative`, the value is distributed as `constrain(N(0, 1))`.
+    `constrain(u)` gives the value and `unconstrain(value)` its inverse; `contains(value)` says
+    which values are reached. Where `informative`, the value is distributed as `constrain(N(0, 1))`.
     """
 
-    informative: eqx.AbstractClassVar[bool]
+    informative: AbstractClassVar[bool]
 
     @abc.abstractmethod
     def constrain(self, u: Array) -> Array:
@@ -51,7 +52,7 @@ class Real(FreeParameter):
     """Any real number: `value = scale * u`. No prior."""
 
     scale: float = eqx.field(default=1.0, static=True)
-    informative = False
+    informative: ClassVar[bool] = False
 
     def constrain(self, u: Array) -> Array:
         return self.scale * u
@@ -66,7 +67,7 @@ class Real(FreeParameter):
 class Positive(FreeParameter):
     """A number above zero: `value = exp(u)`. No prior."""
 
-    informative = False
+    informative: ClassVar[bool] = False
 
     def constrain(self, u: Array) -> Array:
         return jnp.exp(u)
@@ -81,7 +82,7 @@ class Positive(FreeParameter):
 class NonNegative(FreeParameter):
     """A number of at least zero. Free, it moves as `Positive` does, so it must start above zero."""
 
-    informative = False
+    informative: ClassVar[bool] = False
 
     def constrain(self, u: Array) -> Array:
         return jnp.exp(u)
@@ -96,7 +97,7 @@ class NonNegative(FreeParameter):
 class Negative(FreeParameter):
     """A number below zero: `value = -exp(u)`. No prior."""
 
-    informative = False
+    informative: ClassVar[bool] = False
 
     def constrain(self, u: Array) -> Array:
         return -jnp.exp(u)
@@ -113,7 +114,7 @@ class Interval(FreeParameter):
 
     lower: float = eqx.field(static=True)
     upper: float = eqx.field(static=True)
-    informative = False
+    informative: ClassVar[bool] = False
 
     def __check_init__(self):
         _require_order("Interval", self.lower, self.upper)
@@ -134,7 +135,7 @@ class Normal(FreeParameter):
 
     mean: float = eqx.field(static=True)
     sd: float = eqx.field(static=True)
-    informative = True
+    informative: ClassVar[bool] = True
 
     def __check_init__(self):
         _require_positive("Normal", "sd", self.sd)
@@ -154,7 +155,7 @@ class LogNormal(FreeParameter):
 
     median: float = eqx.field(static=True)
     sigma: float = eqx.field(static=True)
-    informative = True
+    informative: ClassVar[bool] = True
 
     def __check_init__(self):
         _require_positive("LogNormal", "median", self.median)
@@ -171,11 +172,11 @@ class LogNormal(FreeParameter):
 
 
 class Uniform(FreeParameter):
-    """A flat prior between two bounds: `value = lower + (upper - lower) * Phi(u)`, `u ~ N(0, 1)`."""
+    """A flat prior between bounds: `value = lower + (upper - lower) * Phi(u)`, `u ~ N(0, 1)`."""
 
     lower: float = eqx.field(static=True)
     upper: float = eqx.field(static=True)
-    informative = True
+    informative: ClassVar[bool] = True
 
     def __check_init__(self):
         _require_order("Uniform", self.lower, self.upper)
@@ -230,7 +231,7 @@ def parameter(
 
 
 def check_parameters(module: eqx.Module) -> None:
-    """Raise where a declared parameter of `module` is no number, not finite or outside its support."""
+    """Raise where a parameter of `module` is no number, not finite or outside its support."""
     for field in dataclasses.fields(module):
         info = field.metadata.get("parameter")
         value = getattr(module, field.name, None)
@@ -244,9 +245,7 @@ def check_parameters(module: eqx.Module) -> None:
         _checks.finite(name, value)
         if _checks.is_concrete(value) and not _holds(info.support.contains, value):
             unit = f" {info.unit}" if info.unit else ""
-            raise ValueError(
-                f"`{name}` must lie in {info.support}, got {np.asarray(value)}{unit}."
-            )
+            raise ValueError(f"`{name}` must lie in {info.support}, got {np.asarray(value)}{unit}.")
 
 
 def _holds(condition: Callable[[Array], Array], value: Array) -> bool:
@@ -343,7 +342,8 @@ class FreeParameters(eqx.Module):
             _require_path(tree, path)
             if not isinstance(kind, FreeParameter):
                 raise TypeError(
-                    f"`free[{path!r}]` must be a support or a prior such as rj.LogNormal(1.0, 0.5), "
+                    f"`free[{path!r}]` must be a support or a prior such as rj.LogNormal(1.0, "
+                    "0.5), "
                     f"got {kind!r}."
                 )
         self.tree = tree
@@ -390,7 +390,7 @@ class FreeParameters(eqx.Module):
         return jnp.concatenate(parts)
 
     def starts(self, key: PRNGKeyArray, number: int) -> Float[Array, "starts size"]:
-        """Starting vectors: priors are drawn from; supports spread by N(0, 1/4) about the present."""
+        """Starting vectors: drawn from priors; for supports, the present value plus N(0, 1/4)."""
         drawn = jax.random.normal(key, (number, self.size), dtype=jnp.result_type(float))
         if all(kind.informative for kind in self.free.values()):
             return drawn
@@ -415,5 +415,5 @@ class FreeParameters(eqx.Module):
         return jnp.asarray(np.concatenate(flags))
 
     def prior_residual(self, vector: Float[Array, " size"]) -> Float[Array, " size"]:
-        """`u` where there is a prior and 0 elsewhere: half its square is the prior's -log density."""
+        """`u` where there is a prior, else 0: half its square is the prior's -log density."""
         return jnp.where(self.informative, vector, jnp.zeros_like(vector))

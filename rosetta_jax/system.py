@@ -1,20 +1,22 @@
-"""What a rung is: one neural mass model, written for one node and working for any number side by side.
+"""What a rung is: one neural mass model, written for one node and working for any number side by
+side.
 
-A rung is elementwise. It never sees the network: its *inputs* arrive at named ports, what it *sends*
-leaves in one or two channels, and what coupling makes of the arriving channels it *receives* onto its
-ports again. Engines (march, linear theory, fits) work on networks of any rung, so a new model is one
-class with the methods below and nothing else.
+A rung is elementwise. It never sees the network: its *inputs* arrive at named ports, what it
+*sends* leaves in one or two channels, and what coupling makes of the arriving channels it
+*receives* onto its ports again. Engines (march, linear theory, fits) work on networks of any rung,
+so a new model is one class with the methods below and nothing else.
 
-State and inputs are small modules of named arrays, `(nodes,)` each, and parameters are `()` where all
-nodes share them or `(nodes,)` where they vary by region, so that the same lines serve both.
+State and inputs are small modules of named arrays, `(nodes,)` each, and parameters are `()` where
+all nodes share them or `(nodes,)` where they vary by region, so that the same lines serve both.
 """
 
 import abc
 import dataclasses
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+from equinox import AbstractClassVar
 from rich.console import Console
 from rich.table import Table
 
@@ -53,13 +55,13 @@ class Rung(eqx.Module):
     told otherwise.
     """
 
-    State: eqx.AbstractClassVar[type]
-    Inputs: eqx.AbstractClassVar[type]
-    coupling: eqx.AbstractClassVar[str]
-    drive_port: eqx.AbstractClassVar[str]
-    field_port: eqx.AbstractClassVar[str]
-    noise_ports: eqx.AbstractClassVar[tuple[str, ...]]
-    signal_unit: eqx.AbstractClassVar[str]
+    State: AbstractClassVar[type]
+    Inputs: AbstractClassVar[type]
+    coupling: AbstractClassVar[str]
+    drive_port: AbstractClassVar[str]
+    field_port: AbstractClassVar[str]
+    noise_ports: AbstractClassVar[tuple[str, ...]]
+    signal_unit: AbstractClassVar[str]
 
     def __check_init__(self):
         parameters.check_parameters(self)
@@ -123,7 +125,7 @@ def unstack_state(rung: Rung, stacked: Array) -> Any:
 
 
 def describe(tree: Any) -> None:
-    """Print a table of the parameters of a rung, noise, network...: path, value, unit, support, source."""
+    """Print a table of the parameters of a rung, noise, network...: path, value, unit, source."""
     table = Table(title=type(tree).__name__, title_justify="left")
     for heading in ("parameter", "symbol", "value", "unit", "support", "meaning", "source"):
         table.add_column(heading, overflow="fold")
@@ -134,9 +136,7 @@ def describe(tree: Any) -> None:
             table.add_row(path, "", value, "", "", "", "")
         else:
             kind = type(info.support).__name__.lower()
-            table.add_row(
-                path, info.symbol, value, info.unit, kind, info.description, info.source
-            )
+            table.add_row(path, info.symbol, value, info.unit, kind, info.description, info.source)
     Console().print(table)
     if isinstance(tree, Rung):
         _describe_ports(tree)
@@ -153,7 +153,9 @@ def _describe_ports(rung: Rung) -> None:
             "noise": name in rung.noise_ports,
         }
         default_for = ", ".join(taker for taker, takes in takers.items() if takes)
-        table.add_row(name, info.unit, "yes" if info.linear else "no", info.description, default_for)
+        table.add_row(
+            name, info.unit, "yes" if info.linear else "no", info.description, default_for
+        )
     Console().print(table)
 
 

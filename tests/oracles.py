@@ -18,7 +18,7 @@ def delayed_heun(
 ) -> np.ndarray:
     """States (steps + 1, components, nodes) of a delayed network, by Heun, edge by edge.
 
-    `field(t, x, arriving)` with `arriving[c, i] = sum_j weights[i, j] send(x_j(t - delays[i, j]))[c]`.
+    `field(t, x, arriving)`, `arriving[c, i] = sum_j weights[i, j] send(x_j(t - delays[i, j]))[c]`.
     Delayed values are read by linear interpolation between steps, at both stage times; towards the
     stage itself where a delay is below the step. `past(t)` is the state for t <= 0.
     """

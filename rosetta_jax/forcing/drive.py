@@ -16,7 +16,7 @@ from rosetta_jax.parameters import NonNegative, Positive, check_parameters, para
 
 
 class Drive(eqx.Module):
-    """A function of time (s): `value(t)` is `()` or `(nodes,)`, in the unit of the port it enters."""
+    """A function of time (s): `value(t)` is `()` or `(nodes,)`, in the unit of its port."""
 
     def __check_init__(self):
         check_parameters(self)
@@ -40,7 +40,7 @@ class Sinusoid(Drive):
 
 
 class Step(Drive):
-    r"""A constant from `onset` (s) for `duration` (s; by default for ever), zero before and after."""
+    r"""A constant from `onset` (s) for `duration` (s; by default for ever), zero outside."""
 
     amplitude: Parameter = parameter(unit="", symbol="A", description="height, unit of the port")
     onset: Parameter = parameter(0.0, unit="s", symbol="t0", description="when it begins")
@@ -56,8 +56,8 @@ class Step(Drive):
 class SampledDrive(Drive):
     """A sampled series, linear between its samples and zero outside of them.
 
-    `times` (samples,) in s, increasing; `values` (samples,) or (samples, nodes). Raises `ValueError`
-    where shapes differ or times do not increase.
+    `times` (samples,) in s, increasing; `values` (samples,) or (samples, nodes). Raises
+    `ValueError` where shapes differ or times do not increase.
     """
 
     times: Float[Array, " samples"] = eqx.field(converter=_checks.as_float_array)

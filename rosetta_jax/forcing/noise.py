@@ -1,16 +1,18 @@
 r"""Noise: the random part of what acts on nodes, independent for each node and port.
 
 Each noise has a two-sided spectral density $S(\Omega)$ of the input it makes, with
-$\mathrm{Cov} = \int S\, d\Omega/2\pi$, which the linear theory uses, and a way to advance in time, which
-the march uses. White noise of strength $\sigma$ means $dx = \dots + \sigma\,dW$, so $S = \sigma^2$; it is
-held over each step, which for ports in which a rung is linear equals a stochastic Heun step exactly.
+$\mathrm{Cov} = \int S\, d\Omega/2\pi$, which the linear theory uses, and a way to advance in time,
+which the march uses. White noise of strength $\sigma$ means $dx = \dots + \sigma\,dW$, so $S =
+\sigma^2$; it is held over each step, which for ports in which a rung is linear equals a stochastic
+Heun step exactly.
 """
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
+from equinox import AbstractClassVar
 
 from rosetta_jax._types import Array, Float, Parameter, Scalar
 from rosetta_jax.parameters import NonNegative, Positive, check_parameters, parameter
@@ -21,7 +23,7 @@ class Noise(eqx.Module):
 
     ports: eqx.AbstractVar[tuple[str, ...] | None]
     # Whether it is white, and so refused at a port in which a rung is not linear.
-    white: eqx.AbstractClassVar[bool]
+    white: AbstractClassVar[bool]
 
     def __check_init__(self):
         check_parameters(self)
@@ -61,7 +63,7 @@ class WhiteNoise(NoiseProcess):
         unit="port unit * s^(1/2)", symbol="σ", description="strength", support=NonNegative()
     )
     ports: tuple[str, ...] | None = eqx.field(default=None, static=True)
-    white = True
+    white: ClassVar[bool] = True
 
     def density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies *regional"]:
         flat = jnp.ones((omega.shape[0],) + (1,) * self.sigma.ndim, dtype=omega.dtype)
@@ -81,9 +83,11 @@ class WhiteNoise(NoiseProcess):
 
 
 class OrnsteinUhlenbeck(NoiseProcess):
-    r"""Coloured noise $\tau\,\dot\eta = -\eta + \dots$ of standard deviation `sd`, exact from step to step.
+    r"""Coloured noise $\tau\,\dot\eta = -\eta + \dots$ of standard deviation `sd`, exact from step
+    to step.
 
-    Density $S(\Omega) = 2\,\mathrm{sd}^2 \tau / (1 + \Omega^2\tau^2)$. Smooth enough to enter a sigmoid.
+    Density $S(\Omega) = 2\,\mathrm{sd}^2 \tau / (1 + \Omega^2\tau^2)$. Smooth enough to enter a
+    sigmoid.
     """
 
     sd: Parameter = parameter(
@@ -93,7 +97,7 @@ class OrnsteinUhlenbeck(NoiseProcess):
         unit="s", symbol="τ", description="correlation time", support=Positive()
     )
     ports: tuple[str, ...] | None = eqx.field(default=None, static=True)
-    white = False
+    white: ClassVar[bool] = False
 
     def density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies *regional"]:
         regional = max(self.sd.ndim, self.tau.ndim)
@@ -123,19 +127,22 @@ class OrnsteinUhlenbeck(NoiseProcess):
 class PowerLawNoise(Noise):
     r"""An innovation of density $\sigma^2 (\Omega_0 / |\Omega|)^k$, for spectra only.
 
-    The exponent $k$ is 0 for white and 1 for pink noise; $\Omega_0 = 2\pi\cdot 10$ Hz, so `sigma` is the
-    strength of the white noise that has the same density at 10 Hz. It has no stationary form at
-    zero frequency, so the march refuses it.
+    The exponent $k$ is 0 for white and 1 for pink noise; $\Omega_0 = 2\pi\cdot 10$ Hz, so `sigma`
+    is the strength of the white noise that has the same density at 10 Hz. It has no stationary form
+    at zero frequency, so the march refuses it.
     """
 
     sigma: Parameter = parameter(
-        unit="port unit * s^(1/2)", symbol="σ", description="strength at 10 Hz", support=NonNegative()
+        unit="port unit * s^(1/2)",
+        symbol="σ",
+        description="strength at 10 Hz",
+        support=NonNegative(),
     )
     exponent: Parameter = parameter(
         unit="", symbol="k", description="power of the fall with frequency"
     )
     ports: tuple[str, ...] | None = eqx.field(default=None, static=True)
-    white = False
+    white: ClassVar[bool] = False
 
     def density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies *regional"]:
         regional = max(self.sigma.ndim, self.exponent.ndim)

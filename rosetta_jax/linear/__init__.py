@@ -2,6 +2,7 @@
 
 from rosetta_jax.linear.covariance import LinearConnectivity as LinearConnectivity
 from rosetta_jax.linear.covariance import covariance as covariance
+from rosetta_jax.linear.covariance import covariance_of as covariance_of
 from rosetta_jax.linear.covariance import functional_connectivity as functional_connectivity
 from rosetta_jax.linear.covariance import lyapunov as lyapunov
 from rosetta_jax.linear.fixed_point import FixedPoint as FixedPoint

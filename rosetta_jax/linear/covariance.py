@@ -25,6 +25,7 @@ from rosetta_jax.network import Network, as_network
 from rosetta_jax.results import Status, first_failure, status_where
 from rosetta_jax.system import Rung
 
+_HALVINGS = 15
 _GAUSS_NODES, _GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(4)
 
 
@@ -69,21 +70,34 @@ def _covariance(
     network: Network, band: tuple[float, float] | None, check: bool
 ) -> LinearConnectivity:
     linearisation = about_fixed_point(network)
-    instant = network.connectome.lengths is None and isinstance(network.noise, WhiteNoise)
-    if instant and band is None:
-        matrix = _from_lyapunov(linearisation)
-    else:
-        matrix = _from_spectrum(linearisation, band)
     status = linearisation.point.status
     if check:
         status = first_failure(status, is_stable(network, linearisation.point))
+    matrix = jax.lax.cond(
+        status == Status.ok,
+        lambda: covariance_of(linearisation, band),
+        lambda: jnp.full((network.nodes, network.nodes), jnp.nan, linearisation.blocks.A.dtype),
+    )
     status = first_failure(status, status_where(~jnp.all(jnp.isfinite(matrix)), Status.non_finite))
-    return LinearConnectivity(jnp.where(status == Status.ok, matrix, jnp.nan), status)
+    return LinearConnectivity(matrix, status)
+
+
+def covariance_of(linearisation: Linearisation, band: tuple[float, float] | None) -> Pairwise:
+    """The covariance of the signals, (nodes, nodes), without a judgement of stability."""
+    network = linearisation.network
+    instant = network.connectome.lengths is None and isinstance(network.noise, WhiteNoise)
+    if instant and band is None:
+        return _from_lyapunov(linearisation)
+    return _from_spectrum(linearisation, band)
 
 
 def _from_spectrum(linearisation: Linearisation, band: tuple[float, float] | None) -> Pairwise:
     network, blocks = linearisation.network, linearisation.blocks
     edges = resolving_frequencies(network, blocks)
+    if network.noise is not None and not network.noise.white:
+        # Slow noise has a peak at zero that no mode tells of.
+        halved = 0.5 ** jnp.arange(_HALVINGS, 0, -1, dtype=edges.dtype)
+        edges = jnp.concatenate([edges[:1], edges[1] * halved, edges[1:]])
     if band is not None:
         low, high = (jnp.asarray(2 * np.pi * edge, edges.dtype) for edge in band)
         edges = jnp.concatenate([low[None], jnp.clip(edges, low, high), high[None]])

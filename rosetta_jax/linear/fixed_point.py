@@ -1,10 +1,13 @@
 r"""The fixed point of a network, with delays or without: delays do not move it.
 
 The search marches implicit Euler steps $(1/\delta - J)\,\Delta x = F(x)$ that grow while the state changes
-little and shrink while it changes much, so it follows the network's own relaxation at first (and so tends
-to a stable point where there is one) and ends as Newton's method. The Jacobian is block-diagonal plus the transport, so each step solves
-small systems a node and one (channels x nodes) system. Two final Newton steps carry the derivatives:
-exact to second order, forward and reverse.
+little and shrink while it changes much, so it follows the network's own relaxation at first (and so
+tends to a stable point where there is one) and ends as Newton's method. A step so long that
+$\det(1/\delta - J) < 0$ would run against the flow along a growing direction: it is refused and shortened,
+or the search would stay for ever at saddles and at the ghosts of points that a fold has removed. (By
+index, a bounded network has a point with $\det(-J) > 0$.) The Jacobian is block-diagonal plus the
+transport, so each step solves small systems a node and one (channels x nodes) system. Two final Newton
+steps carry the derivatives: exact to second order, forward and reverse.
 """
 
 from typing import Any
@@ -13,7 +16,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from rosetta_jax._types import Array, Channels, Float, Int, Scalar
+from rosetta_jax._types import Array, Bool, Channels, Float, Int, Scalar
 from rosetta_jax.linear.blocks import Blocks, linearise, loop
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.results import Status, status_where
@@ -22,6 +25,8 @@ from rosetta_jax.system import Rung, stack_state, unstack_state
 _MOST_STEPS = 200
 # The step of the search grows while the state changes by less than the first, shrinks above the second.
 _CALM, _WILD = 0.3, 0.6
+_SHORTER = 4.0
+_PATIENCE = 40
 
 
 class FixedPoint(eqx.Module):
@@ -55,9 +60,9 @@ def fixed_point(
 def _found(network: Network, inputs: Any, start: Any) -> FixedPoint:
     dtype = network.connectome.weights.dtype
     begin = stack_state(start).astype(dtype)
-    x = jax.lax.stop_gradient(_relax(jax.lax.stop_gradient((network, inputs)), begin))
+    x = _relax(*jax.lax.stop_gradient((network, inputs, begin)))
     for _ in range(2):
-        x, change = _implicit_step(network, inputs, x, jnp.zeros((), dtype))
+        x, change, _ = _implicit_step(network, inputs, x, jnp.zeros((), dtype))
     error = _relative(change, jnp.max(jnp.abs(x), axis=1))
     state = unstack_state(network.rung, x)
     tolerance = 50 * jnp.finfo(dtype).eps ** 0.8
@@ -69,8 +74,7 @@ def _found(network: Network, inputs: Any, start: Any) -> FixedPoint:
     )
 
 
-def _relax(frozen: tuple[Network, Any], begin: Array) -> Array:
-    network, inputs = frozen
+def _relax(network: Network, inputs: Any, begin: Array) -> Array:
     blocks = linearise(
         network, unstack_state(network.rung, begin), _arriving(network, begin, inputs), inputs, ()
     )
@@ -87,11 +91,17 @@ def _relax(frozen: tuple[Network, Any], begin: Array) -> Array:
 
     def step(carry: tuple[Array, Array, Scalar, Scalar, Int[Array, ""]]) -> Any:
         x, size, rate, _, number = carry
-        after, change = _implicit_step(network, inputs, x, rate)
+        after, change, onward = _implicit_step(network, inputs, x, rate)
+        after = jnp.where(onward, after, x)
         # Sizes seen so far: rates of change vanish at a fixed point, and their last size says nothing.
         size = jnp.maximum(size, jnp.max(jnp.abs(after), axis=1))
         error = _relative(change, size)
-        factor = jnp.where(error < _CALM, 1 / 3, jnp.where(error > _WILD, 2.0, 0.8))
+        # Ever smaller steps for a search that lasts: it may leap to and fro.
+        lasting = (1 + number // _PATIENCE).astype(error.dtype)
+        calm, wild = lasting * error < _CALM, lasting * error > _WILD
+        factor = jnp.where(calm, 1 / 3, jnp.where(wild, 2.0, 0.8))
+        factor = jnp.where(onward, factor, _SHORTER)
+        error = jnp.where(onward, error, 1.0)
         return after, size, rate * factor.astype(rate.dtype), error, number + 1
 
     size = jnp.max(jnp.abs(begin), axis=1)
@@ -105,17 +115,22 @@ def _relative(change: Array, size: Float[Array, " s"]) -> Scalar:
 
 def _implicit_step(
     network: Network, inputs: Any, x: Array, rate: Scalar
-) -> tuple[Float[Array, "s nodes"], Float[Array, "s nodes"]]:
-    """One implicit Euler step of length `1 / rate` (Newton's where `rate` is 0), and the change."""
+) -> tuple[Float[Array, "s nodes"], Float[Array, "s nodes"], Bool[Array, ""]]:
+    """An implicit Euler step of length `1 / rate` (Newton's where 0), the change, whether onward."""
     state, arriving = unstack_state(network.rung, x), _arriving(network, x, inputs)
     blocks = linearise(network, state, arriving, inputs, ())
     field = network.vector_field(jnp.zeros((), x.dtype), state, arriving, inputs)
-    change = _solve(network, blocks, stack_state(field), rate)
-    return x + change, change
+    change, onward = _solve(network, blocks, stack_state(field), rate)
+    return x + change, change, onward
 
 
-def _solve(network: Network, blocks: Blocks, residual: Array, rate: Scalar) -> Array:
-    r"""Solve $(\text{rate} - A)\,\Delta x - B C S\, \Delta x = F$ through what arrives, $u = C S \Delta x$."""
+def _solve(
+    network: Network, blocks: Blocks, residual: Array, rate: Scalar
+) -> tuple[Float[Array, "s nodes"], Bool[Array, ""]]:
+    r"""Solve $(\text{rate} - A)\,\Delta x - B C S\, \Delta x = F$ through what arrives, $u = C S \Delta x$.
+
+    Also whether no determinant, of a node or the network, is negative.
+    """
     s, nodes = residual.shape
     identity = jnp.eye(s, dtype=residual.dtype)
     node = (rate * identity)[None] - blocks.A
@@ -127,7 +142,9 @@ def _solve(network: Network, blocks: Blocks, residual: Array, rate: Scalar) -> A
     arriving = jnp.einsum("ij,jc->ci", weights, jnp.einsum("ncs,ns->nc", blocks.S, own))
     system = jnp.eye(arriving.size, dtype=residual.dtype) - loop(weights, T)
     u = jnp.linalg.solve(system, arriving.reshape(-1)).reshape(arriving.shape)
-    return (own + jnp.einsum("nsc,cn->ns", from_arriving, u)).T
+    change = (own + jnp.einsum("nsc,cn->ns", from_arriving, u)).T
+    onward = jnp.all(jnp.linalg.slogdet(node)[0] >= 0) & (jnp.linalg.slogdet(system)[0] >= 0)
+    return change, onward
 
 
 def _arriving(network: Network, x: Array, inputs: Any) -> Channels:

@@ -77,7 +77,7 @@ def about_fixed_point(network: Network, ports: tuple[str, ...] | None = None) ->
 
 
 def power_spectrum(
-    system: Network | Rung, frequencies: Float[Array, " frequencies"], *, check: bool = True
+    system: Network | Rung, frequencies: Any, *, check: bool = True
 ) -> LinearSpectrum:
     """The exact power spectrum of every node's signal, one-sided per hertz: (frequencies, nodes).
 
@@ -105,7 +105,7 @@ def power_density(
 
 
 def cross_spectrum(
-    system: Network | Rung, frequencies: Float[Array, " frequencies"], *, check: bool = True
+    system: Network | Rung, frequencies: Any, *, check: bool = True
 ) -> LinearSpectrum:
     r"""The exact cross spectrum $E[s_i \bar s_j]$, one-sided per hertz: (frequencies, nodes, nodes)."""
     network = as_network(system)
@@ -129,7 +129,7 @@ def cross_density(
 
 
 def coherence(
-    system: Network | Rung, frequencies: Float[Array, " frequencies"], *, check: bool = True
+    system: Network | Rung, frequencies: Any, *, check: bool = True
 ) -> LinearSpectrum:
     r"""The squared coherence $|S_{ij}|^2 / (S_{ii} S_{jj})$, between 0 and 1."""
     found = cross_spectrum(system, frequencies, check=check)
@@ -140,7 +140,7 @@ def coherence(
 
 def response(
     system: Network | Rung,
-    frequencies: Float[Array, " frequencies"],
+    frequencies: Any,
     port: str,
     *,
     check: bool = True,
@@ -225,14 +225,19 @@ def _spectrum(
 ) -> LinearSpectrum:
     """Twice a two-sided density, NaN throughout unless the point is there, stable and finite."""
     linearisation = about_fixed_point(network, noise_ports)
-    density = 2 * density_of(linearisation, 2 * jnp.pi * frequencies)
     status = linearisation.point.status
     if check:
         status = first_failure(status, is_stable(network, linearisation.point))
+
+    def density() -> Array:
+        return 2 * density_of(linearisation, 2 * jnp.pi * frequencies)
+
+    # Judged first: an unstable point costs no spectrum, and the two never run at the same time.
+    blank = jax.tree.map(lambda leaf: jnp.full(leaf.shape, jnp.nan, leaf.dtype), jax.eval_shape(density))
+    density = jax.lax.cond(status == Status.ok, density, lambda: blank)
     status = first_failure(
         status, status_where(~jnp.all(jnp.isfinite(density)), Status.non_finite)
     )
-    density = jnp.where(status == Status.ok, density, jnp.full_like(density, jnp.nan))
     return LinearSpectrum(frequencies, density, status)
 
 

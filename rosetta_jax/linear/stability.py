@@ -12,8 +12,8 @@ to the nearest network mode, as $\|(I-KT)^{-1}\, d(KT)/d\omega\|$ tells it, and 
 $\log\det$ predicted by its derivative $-\mathrm{tr}[(I-KT)^{-1} d(KT)/d\omega]$ disagrees with the one
 measured. If the grid is full before all steps are small, the point is undecided.
 
-A cheap certificate comes first: with stable nodes and $\max_\omega \max_i \|T_i\| (|C| v)_i / v_i < 1$ for
-some positive vector $v$, no delay can destabilise (small gain).
+A cheap certificate comes first: with stable nodes and $\max_i \|T_i(\omega)\| (|C| v)_i / v_i < 1$ at every
+frequency, for some positive vector $v$, no delay can destabilise (small gain).
 """
 
 from collections.abc import Callable
@@ -23,9 +23,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from rosetta_jax._types import Array, Bool, Float, Int, Nodal, Pairwise, Scalar
-from rosetta_jax.linear.blocks import Blocks, linearise, loop, shifted, transport_at
+from rosetta_jax._types import Array, Bool, Float, Int, Scalar
+from rosetta_jax.linear.blocks import Blocks, linearise, loop, transport_at
 from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point
+from rosetta_jax.linear.polynomials import NodePolynomials, node_polynomials
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.results import Status, first_failure, status_where
 from rosetta_jax.system import Rung
@@ -78,14 +79,13 @@ def stability(system: Network | Rung, point: FixedPoint | None = None) -> Stabil
 @eqx.filter_jit
 def _counted(network: Network, point: FixedPoint) -> Stability:
     blocks = linearise(network, point.state, point.arriving, network.rung.Inputs(), ())
-    scale = _typical_frequency(blocks)
-    nodes = _node_grid(blocks, scale)
+    nodes = _node_grid(blocks)
     alone, alone_decided = _node_modes(nodes)
     bound = _loop_gain(network, nodes)
     certified = alone_decided & (alone == 0) & (bound < 1)
     none = (jnp.int32(0), jnp.asarray(True), jnp.int32(0))
     added, decided, evaluations = jax.lax.cond(
-        certified, lambda: none, lambda: _network_modes(network, blocks, scale, nodes)
+        certified, lambda: none, lambda: _network_modes(network, nodes)
     )
     modes = alone + added
     status = first_failure(
@@ -162,14 +162,18 @@ class _NodeValues(eqx.Module):
 
 class _NodeGrid(eqx.Module):
     grid: _Grid
+    polynomials: NodePolynomials
     decided: Bool[Array, ""]
 
 
-def _node_grid(blocks: Blocks, scale: Scalar) -> _NodeGrid:
+def _node_grid(blocks: Blocks) -> _NodeGrid:
+    scale = _typical_frequency(blocks)
+    polynomials = node_polynomials(blocks, scale)
+
     def measure(places: Array) -> _NodeValues:
         # Places not in use are infinite; any frequency will do for them.
         at = jnp.where(jnp.isfinite(places), places, 0.5)
-        return jax.vmap(lambda place: _node_values(blocks, scale, place))(at)
+        return jax.vmap(lambda place: _node_values(polynomials, place))(at)
 
     def rough(place: Array, values: _NodeValues) -> Array:
         width = _omega(place[1:], scale) - _omega(place[:-1], scale)
@@ -181,23 +185,21 @@ def _node_grid(blocks: Blocks, scale: Scalar) -> _NodeGrid:
         [jnp.linspace(0, 0.95, _FIRST - 16), 1 - jnp.geomspace(0.045, 1 - last, 16)]
     ).astype(dtype)
     grid, decided = _refined(measure, rough, _begin(measure, first, _NODE_GRID))
-    return _NodeGrid(grid, decided)
+    return _NodeGrid(grid, polynomials, decided)
 
 
-def _node_values(blocks: Blocks, scale: Scalar, place: Scalar) -> _NodeValues:
+def _node_values(polynomials: NodePolynomials, place: Scalar) -> _NodeValues:
+    scale = polynomials.scale
     omega = _omega(place, scale)
-    resolved = shifted(blocks.A, omega)
-    components = blocks.A.shape[-1]
-    sign, _ = jnp.linalg.slogdet(resolved)
-    reference = components * jnp.angle(jax.lax.complex(scale, omega))
-    identity = jnp.broadcast_to(jnp.eye(components, dtype=resolved.dtype), resolved.shape)
-    inverse = jnp.linalg.solve(resolved, identity)
-    trace = jnp.trace(inverse, axis1=1, axis2=2) - components / jax.lax.complex(scale, omega)
-    T = blocks.S.astype(inverse.dtype) @ inverse @ blocks.B.astype(inverse.dtype)
+    values = polynomials.at(omega)
+    components = polynomials.determinant.shape[0] - 1
+    reference = jax.lax.complex(scale, omega)
+    into_phase = jax.lax.complex(jnp.zeros_like(scale), components * jnp.ones_like(scale))
+    nearness = jnp.abs(values.log_slope - into_phase / reference)
     return _NodeValues(
-        angle=jnp.angle(sign) - reference,
-        nearness=jnp.max(jnp.abs(trace)),
-        size=jnp.sqrt(jnp.sum(jnp.abs(T) ** 2, axis=(1, 2))),
+        angle=jnp.angle(values.determinant) - components * jnp.angle(reference),
+        nearness=jnp.max(nearness),
+        size=jnp.sqrt(jnp.sum(jnp.abs(values.T) ** 2, axis=(1, 2))),
     )
 
 
@@ -214,25 +216,25 @@ def _node_modes(nodes: _NodeGrid) -> tuple[Int[Array, ""], Bool[Array, ""]]:
 
 
 def _loop_gain(network: Network, nodes: _NodeGrid) -> Scalar:
-    """The small-gain bound over the grid, with room for what lies between its frequencies."""
-    ratio = _perron_ratio(jnp.abs(network.connectome.weights))
+    r"""The largest spectral radius of $|T_i| |C_{ij}|$ over the grid, bounded from above.
+
+    For any positive vector $v$ it is at most $\max_i |T_i| (|C| v)_i / v_i$ (Collatz and Wielandt); a few power
+    iterations at each frequency bring the bound near the radius. A factor leaves room for what lies between
+    the frequencies of the grid.
+    """
+    weights = jnp.abs(network.connectome.weights)
+    size = nodes.grid.values.size
+    # A little of everything keeps the vector positive where nodes have no input.
+    floor = 1e-3
+
+    def step(_: Any, v: Array) -> Array:
+        w = size * (v @ weights.T)
+        return w / jnp.maximum(jnp.max(w, axis=1, keepdims=True), jnp.finfo(w.dtype).tiny) + floor
+
+    v = jax.lax.fori_loop(0, 10, step, jnp.ones_like(size))
+    bound = jnp.max(size * (v @ weights.T) / v, axis=1)
     used = jnp.isfinite(nodes.grid.place)
-    each = nodes.grid.values.size * ratio[None, :]
-    return 1.2 * jnp.max(jnp.where(used[:, None], each, 0.0))
-
-
-def _perron_ratio(weights: Pairwise) -> Nodal:
-    r"""$(|C| v)_i / v_i$ with `v` near the leading vector; their maximum bounds the spectral radius."""
-    size = weights.shape[0]
-    shift = 1e-3 * jnp.max(jnp.sum(weights, axis=1)) + jnp.finfo(weights.dtype).tiny
-
-    def step(_: int, v: Array) -> Array:
-        w = weights @ v + shift * v
-        return w / jnp.max(w)
-
-    v = jax.lax.fori_loop(0, 50, step, jnp.ones(size, weights.dtype))
-    v = v + 1e-6
-    return (weights @ v) / v
+    return 1.2 * jnp.max(jnp.where(used, bound, 0.0))
 
 
 # --- the network ------------------------------------------------------------------------------------
@@ -247,10 +249,11 @@ class _NetworkValues(eqx.Module):
 
 
 def _network_modes(
-    network: Network, blocks: Blocks, scale: Scalar, nodes: _NodeGrid
+    network: Network, nodes: _NodeGrid
 ) -> tuple[Int[Array, ""], Bool[Array, ""], Int[Array, ""]]:
     """Modes that coupling adds to those of the nodes alone; whether decided; determinants used."""
-    grid, decided = _network_grid(network, blocks, scale, nodes)
+    grid, decided = _network_grid(network, nodes)
+    scale = nodes.polynomials.scale
     used = jnp.isfinite(grid.place[1:])
     width = _omega(grid.place[1:], scale) - _omega(grid.place[:-1], scale)
     predicted = width * (grid.values.turning[1:] + grid.values.turning[:-1]) / 2
@@ -263,17 +266,16 @@ def _network_modes(
     return whole.astype(jnp.int32), decided & clear, grid.used
 
 
-def _network_grid(
-    network: Network, blocks: Blocks, scale: Scalar, nodes: _NodeGrid
-) -> tuple[_Grid, Bool[Array, ""]]:
-    nothing = _NetworkValues(*(jnp.zeros((), blocks.A.dtype) for _ in range(5)))
+def _network_grid(network: Network, nodes: _NodeGrid) -> tuple[_Grid, Bool[Array, ""]]:
+    polynomials, scale = nodes.polynomials, nodes.polynomials.scale
+    nothing = _NetworkValues(*(jnp.zeros((), scale.dtype) for _ in range(5)))
 
     def measure(places: Array) -> _NetworkValues:
         # One after the other, and none for the places not in use: determinants are what costs.
         return jax.lax.map(
             lambda place: jax.lax.cond(
                 jnp.isfinite(place),
-                lambda: _network_values(network, blocks, scale, place),
+                lambda: _network_values(network, polynomials, place),
                 lambda: nothing,
             ),
             places,
@@ -298,23 +300,20 @@ def resolving_frequencies(network: Network, blocks: Blocks) -> Float[Array, " fr
     Steps between them are small against the distance to every mode; unused places repeat the last.
     """
     network, blocks = jax.lax.stop_gradient((network, blocks))
-    scale = _typical_frequency(blocks)
-    grid, _ = _network_grid(network, blocks, scale, _node_grid(blocks, scale))
+    nodes = _node_grid(blocks)
+    grid, _ = _network_grid(network, nodes)
+    scale = nodes.polynomials.scale
     place = jnp.where(jnp.isfinite(grid.place), grid.place, -1.0)
     return jnp.sort(_omega(jnp.where(place < 0, jnp.max(place), place), scale))
 
 
 def _network_values(
-    network: Network, blocks: Blocks, scale: Scalar, place: Scalar
+    network: Network, polynomials: NodePolynomials, place: Scalar
 ) -> _NetworkValues:
-    omega = _omega(place, scale)
-    resolved = shifted(blocks.A, omega)
-    once = jnp.linalg.solve(resolved, blocks.B.astype(resolved.dtype))
-    twice = jnp.linalg.solve(resolved, once)
-    S = blocks.S.astype(resolved.dtype)
-    T, dT = S @ once, -1j * (S @ twice)
-    K = transport_at(network, omega)
-    change = loop(K, dT)
+    omega = _omega(place, polynomials.scale)
+    node = polynomials.at(omega)
+    T, K = node.T, transport_at(network, omega)
+    change = loop(K, node.dT)
     delays = network.delays()
     if delays is not None:
         change = change + loop(-1j * delays.astype(K.dtype) * K, T)

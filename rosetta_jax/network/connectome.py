@@ -11,7 +11,7 @@ from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Nodal, Pairwise
 
 NORMALISATIONS = {
-    "eigenvalue": "divided by the spectral radius: gain 1 is the onset of an additive linear network",
+    "eigenvalue": "divided by the spectral radius: gain 1 is the onset of an additive network",
     "rows": "every node's weights sum to 1; a node without input keeps none",
     "mean": "the mean over all pairs of different regions is 1",
     "maximum": "the largest weight is 1",
@@ -21,10 +21,10 @@ NORMALISATIONS = {
 class Connectome(eqx.Module):
     """Weights (dimensionless) and tract lengths (mm) between regions, both `[target, source]`.
 
-    `weights` (nodes, nodes) with zero diagonal; `lengths` (nodes, nodes) in mm, not negative, or None
-    where everything arrives at once; `labels`, one name a region; `centres` (nodes, 3) in mm.
-    `normalisation` records how the weights were scaled. Raises `ValueError` where a shape, a sign or a
-    name is wrong.
+    `weights` (nodes, nodes) with zero diagonal; `lengths` (nodes, nodes) in mm, not negative, or
+    None where everything arrives at once; `labels`, one name a region; `centres` (nodes, 3) in mm.
+    `normalisation` records how the weights were scaled. Raises `ValueError` where a shape, a sign
+    or a name is wrong.
     """
 
     weights: Pairwise
@@ -50,7 +50,8 @@ class Connectome(eqx.Module):
     def __check_init__(self):
         if self.weights.ndim != 2 or self.weights.shape[0] != self.weights.shape[1]:
             raise ValueError(
-                f"`weights` must be square, (nodes, nodes) as [target, source], got {self.weights.shape}."
+                "`weights` must be square, (nodes, nodes) as [target, source], got "
+                f"{self.weights.shape}."
             )
         _checks.finite("weights", self.weights)
         _require_zero_diagonal(self.weights)
@@ -75,10 +76,10 @@ class Connectome(eqx.Module):
     def normalised(self, kind: str = "eigenvalue") -> "Connectome":
         """The connectome with scaled weights: `eigenvalue`, `rows`, `mean` or `maximum`.
 
-        `eigenvalue` (the default of Castaldo et al.) divides by the spectral radius; `rows` makes each
-        node's weights sum to 1; `mean` makes the mean over pairs 1 (Cabral's delay models); `maximum`
-        makes the largest 1. A gain means nothing without saying which. Raises `ValueError` where the
-        weights are all zero.
+        `eigenvalue` (the default of Castaldo et al.) divides by the spectral radius; `rows` makes
+        each node's weights sum to 1; `mean` makes the mean over pairs 1 (Cabral's delay models);
+        `maximum` makes the largest 1. A gain means nothing without saying which. Raises
+        `ValueError` where the weights are all zero.
         """
         _checks.one_of("kind", kind, NORMALISATIONS)
         weights = np.asarray(self.weights, dtype=float)
@@ -115,14 +116,17 @@ def _require_zero_diagonal(weights: Pairwise) -> None:
     if _checks.is_concrete(weights) and np.diagonal(np.asarray(weights)).any():
         at = int(np.flatnonzero(np.diagonal(np.asarray(weights)))[0])
         raise ValueError(
-            f"`weights` must have a zero diagonal (no region links to itself): entry [{at}, {at}] is "
+            f"`weights` must have a zero diagonal (no region links to itself): entry [{at}, {at}] "
+            "is "
             f"{float(weights[at, at]):g}; set the diagonal to zero."
         )
 
 
 def _check_labels(labels: tuple[str, ...], nodes: int) -> None:
     if len(labels) != nodes:
-        raise ValueError(f"`labels` has {len(labels)} names for {nodes} regions: give one a region.")
+        raise ValueError(
+            f"`labels` has {len(labels)} names for {nodes} regions: give one a region."
+        )
     if len(set(labels)) != nodes:
         twice = next(label for label in labels if labels.count(label) > 1)
         raise ValueError(f"`labels` must be distinct: {twice!r} stands more than once.")

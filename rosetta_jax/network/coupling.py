@@ -1,7 +1,7 @@
 r"""How a node combines what arrives from others with what it sends itself.
 
-What arrives is always the same linear, delayed sum, $a_{c,i}(t) = \sum_j C_{ij} s_{c,j}(t-\tau_{ij})$;
-a coupling is what a node makes of it.
+What arrives is always the same linear, delayed sum, $a_{c,i}(t) = \sum_j C_{ij}
+s_{c,j}(t-\tau_{ij})$; a coupling is what a node makes of it.
 """
 
 import abc

@@ -7,7 +7,8 @@ For node `i`, with the rung's vector field $f$ and inputs $u$ at its ports,
     u_i = G\,\mathrm{receive}\Big[\mathrm{combine}\big(\textstyle\sum_j C_{ij} s_j(t-\tau_{ij}),
     s_i\big)\Big] + f_i(t) + \lambda_i\cdot E(t) + \eta_i(t)
 
-with $s = \mathrm{send}(x, \text{outside inputs})$ and $\tau_{ij} = \text{length}_{ij}/\text{speed}$.
+with $s = \mathrm{send}(x, \text{outside inputs})$ and $\tau_{ij} =
+\text{length}_{ij}/\text{speed}$.
 """
 
 from typing import Any
@@ -28,19 +29,24 @@ from rosetta_jax.system import Rung, add_inputs, ports
 class Network(eqx.Module):
     """A rung wired into a brain.
 
-    `rung` (its parameters shared or regional); `connectome`; `coupling`: "additive", "diffusive" or a
-    `Coupling`, by default the rung's own; `gain` G; conduction `speed` (m/s), used where the connectome
-    has lengths; `noise` at the rung's noise ports; `drive` at its drive port; `field` at its
-    field port; `sensor`, a noise added to every signal; `max_delay` (s): the longest delay that a march
-    must be able to hold, needed only where lengths or speed are traced.
+    `rung` (its parameters shared or regional); `connectome`; `coupling`: "additive", "diffusive" or
+    a `Coupling`, by default the rung's own; `gain` G; conduction `speed` (m/s), used where the
+    connectome has lengths; `noise` at the rung's noise ports; `drive` at its drive port; `field` at
+    its field port; `sensor`, a noise added to every signal; `max_delay` (s): the longest delay that
+    a march must be able to hold, needed only where lengths or speed are traced.
 
-    Raises `ValueError` for white noise at a port in which the rung is not linear, an unknown port, or
-    a parameter that is neither `()` nor `(nodes,)`.
+    Raises `ValueError` for white noise at a port in which the rung is not linear, an unknown port,
+    or a parameter that is neither `()` nor `(nodes,)`.
     """
 
     rung: Rung
     connectome: Connectome
     coupling: Coupling
+    noise: Noise | None
+    drive: Drive | None
+    field: Field | None
+    sensor: Noise | None
+    max_delay: float | None = eqx.field(static=True)
     gain: Parameter = parameter(
         unit="1", symbol="G", description="global gain of the coupling", support=NonNegative()
     )
@@ -51,11 +57,6 @@ class Network(eqx.Module):
         support=Positive(),
         source="5 to 10 m/s, Castaldo et al. 2512.10982",
     )
-    noise: Noise | None
-    drive: Drive | None
-    field: Field | None
-    sensor: Noise | None
-    max_delay: float | None = eqx.field(static=True)
 
     def __init__(
         self,
@@ -166,7 +167,7 @@ def alone(
 
 
 def as_network(system: Rung | Network) -> Network:
-    """A network as it is; a bare rung lifted to one node, or as many as its parameters are given for."""
+    """A network as it is; a bare rung lifted to one node, or to as many as its parameters have."""
     if isinstance(system, Network):
         return system
     if isinstance(system, Rung):
@@ -196,7 +197,8 @@ def _check_noise_ports(rung: Rung, noise: Noise, names: tuple[str, ...]) -> None
         _checks.one_of("noise.ports", name, known)
         if noise.white and not known[name].linear:
             raise ValueError(
-                f"white noise at the port {name!r} of {type(rung).__name__} is not well defined, since "
+                f"white noise at the port {name!r} of {type(rung).__name__} is not well defined, "
+                "since "
                 "the rung is not linear in it: use rj.OrnsteinUhlenbeck(sd, tau), which is smooth."
             )
 
@@ -205,19 +207,22 @@ def _check_width(name: str, part: Drive | Field, nodes: int, dtype: Any) -> None
     found = jax.eval_shape(part.value, jax.ShapeDtypeStruct((), dtype)).shape
     if found not in ((), (nodes,)):
         raise ValueError(
-            f"`{name}` must be one number () or one a node ({nodes},) at each time, got shape {found}."
+            f"`{name}` must be one number () or one a node ({nodes},) at each time, got shape "
+            f"{found}."
         )
 
 
 def longest_delay(network: Network) -> float:
-    """The longest delay of a link with weight (s), of concrete values. Raises where they are traced."""
+    """The longest delay of a link with weight (s). Raises where values are traced."""
     connectome = network.connectome
     if connectome.lengths is None:
         return 0.0
     if not _checks.is_concrete((connectome.weights, connectome.lengths, network.speed)):
         raise ValueError(
-            "`max_delay` is needed where weights, lengths or speed are traced (inside jax.jit, vmap or "
-            "grad): give Network(..., max_delay=seconds), at least the longest delay that will occur."
+            "`max_delay` is needed where weights, lengths or speed are traced (inside jax.jit, "
+            "vmap or "
+            "grad): give Network(..., max_delay=seconds), at least the longest delay that will "
+            "occur."
         )
     linked = np.asarray(connectome.weights) != 0
     longest = float(np.asarray(connectome.lengths)[linked].max(initial=0.0))

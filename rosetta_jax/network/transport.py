@@ -1,17 +1,19 @@
-r"""The transport between regions: $a_{c,i}(t) = \sum_j C_{ij}\, s_{c,j}(t - \tau_{ij})$, marched in steps.
+r"""The transport between regions: $a_{c,i}(t) = \sum_j C_{ij}\, s_{c,j}(t - \tau_{ij})$, marched in
+steps.
 
-Delays are read by linear interpolation between the steps of a history. With $\tau = (k + f) h$, what
-arrives at the end of a step, $t_{n+1}$, is $(1-f)\, s_{n+1-k} + f\, s_{n-k}$. For $k \ge 1$ all of it is
-known when the step begins, and it is also what arrives at the start of the next step, so one read a
-step serves every stage. For $k = 0$, a delay below the step, the part $(1-f)\, s_{n+1}$ does not exist
-yet: it is read from the stage itself, through a second matrix. Clamping such delays to a step, as is
-common, costs the order.
+Delays are read by linear interpolation between the steps of a history. With $\tau = (k + f) h$,
+what arrives at the end of a step, $t_{n+1}$, is $(1-f)\, s_{n+1-k} + f\, s_{n-k}$. For $k \ge 1$
+all of it is known when the step begins, and it is also what arrives at the start of the next step,
+so one read a step serves every stage. For $k = 0$, a delay below the step, the part $(1-f)\,
+s_{n+1}$ does not exist yet: it is read from the stage itself, through a second matrix. Clamping
+such delays to a step, as is common, costs the order.
 
-At a stage a share $\theta$ into the step, $a(\theta) = (1-\theta)\, a_n + \theta\, a_{n+1} + P s(\theta)$ with
-$a_n$, $a_{n+1}$ the known parts and $P_{ij} = C_{ij} (1-f_{ij})$ where $k_{ij} = 0$.
+At a stage a share $\theta$ into the step, $a(\theta) = (1-\theta)\, a_n + \theta\, a_{n+1} + P
+s(\theta)$ with $a_n$, $a_{n+1}$ the known parts and $P_{ij} = C_{ij} (1-f_{ij})$ where $k_{ij} =
+0$.
 
-The history is a ring of $L$ rows written twice, at row $r$ and $r + L$, so that the last $L$ steps are
-always one contiguous window and the indices into it never change.
+The history is a ring of $L$ rows written twice, at row $r$ and $r + L$, so that the last $L$ steps
+are always one contiguous window and the indices into it never change.
 """
 
 import math
@@ -46,6 +48,7 @@ class Transport(eqx.Module):
 
     def read(self, history: "History", channels: int) -> Channels:
         """The known part of what arrives one step after the newest row of `history`."""
+        assert self.steps_back is not None and self.earlier is not None and self.recent is not None
         window = history.window(self.rows)
         nodes = self.at_once.shape[0]
         back = self.rows - 1 - self.steps_back

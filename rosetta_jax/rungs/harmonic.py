@@ -7,8 +7,9 @@ every richer rung at a stable focus, so its spectra and covariances are exact.
 .. math::  \dot z = (\alpha + i\omega) z + F(t), \qquad z = x + i y
 
 that is $\dot x = \alpha x - \omega y + F_x$, $\dot y = \omega x + \alpha y + F_y$. With noise of
-strength $\sigma$ on both ports, $E|d\xi|^2 = 2\sigma^2 dt$, $\mathrm{Var}\,x = \sigma^2/(2|\alpha|)$.
-In a network coupling is diffusive, $G\sum_j C_{ij} (z_j(t-\tau_{ij}) - z_i(t))$.
+strength $\sigma$ on both ports, $E|d\xi|^2 = 2\sigma^2 dt$, $\mathrm{Var}\,x =
+\sigma^2/(2|\alpha|)$. In a network coupling is diffusive, $G\sum_j C_{ij} (z_j(t-\tau_{ij}) -
+z_i(t))$.
 
 Push and pull: $x$ pushes $y$ up through $+\omega x$; $y$ pulls $x$ down through $-\omega y$.
 
@@ -46,7 +47,7 @@ def send_plane(state: PlanarState) -> Channels:
 
 
 class HarmonicOscillator(Rung):
-    r"""$\dot z = (\alpha + i\omega) z + F$: growth `alpha` (1/s), angular frequency `omega` (rad/s)."""
+    r"""$\dot z = (\alpha + i\omega) z + F$: growth `alpha` (1/s), rotation `omega` (rad/s)."""
 
     alpha: Parameter = parameter(
         -5.0,

@@ -9,15 +9,17 @@ loop. With $v = y_1 - y_2 + \lambda E$ the potential of the pyramidal cells and 
     \ddot y_1 + 2a\dot y_1 + a^2 y_1 &= A a\, [p + C_2 S(C_1 y_0)] \\
     \ddot y_2 + 2b\dot y_2 + b^2 y_2 &= B b\, C_4 S(C_3 y_0)
 
-with $C_{1..4} = C (1, 0.8, 0.25, 0.25)$ and $S(v) = 2 e_0 / (1 + e^{\rho(v_0 - v)})$. The port `rate`
-adds to $p$, through the excitatory synapse; the port `field` adds to $v$, inside the sigmoid. In a
-network a node sends the rate $S(v)$ of its pyramidal cells, so a field acts on other nodes at once,
-and receives pulses a second at `rate`: $p_i = p + G\sum_j C_{ij} S(v_j(t-\tau_{ij}))$.
+with $C_{1..4} = C (1, 0.8, 0.25, 0.25)$ and $S(v) = 2 e_0 / (1 + e^{\rho(v_0 - v)})$. The port
+`rate` adds to $p$, through the excitatory synapse; the port `field` adds to $v$, inside the
+sigmoid. In a network a node sends the rate $S(v)$ of its pyramidal cells, so a field acts on other
+nodes at once, and receives pulses a second at `rate`: $p_i = p + G\sum_j C_{ij}
+S(v_j(t-\tau_{ij}))$.
 
-Push and pull: excitation pushes the pyramidal potential up by $y_1$, inhibition pulls it down by $-y_2$.
+Push and pull: excitation pushes the pyramidal potential up by $y_1$, inhibition pulls it down by
+$-y_2$.
 
-Alone it oscillates between the supercritical Hopf points at p = 89.83 and 315.70 pulses/s (alpha, near
-11 Hz); the fixed point is stable below the first and above the second.
+Alone it oscillates between the supercritical Hopf points at p = 89.83 and 315.70 pulses/s (alpha,
+near 11 Hz); the fixed point is stable below the first and above the second.
 
 Source: Jansen and Rit 1995; Castaldo et al., arXiv 2512.10982, rung 5; Grimbert and Faugeras 2006.
 """
@@ -38,7 +40,9 @@ _SOURCE = "Jansen and Rit 1995, table 1"
 class JansenRitState(eqx.Module):
     """Three postsynaptic potentials and their rates of change."""
 
-    y0: Nodal = component(unit="mV", description="potential that pyramidal cells cause in the pools")
+    y0: Nodal = component(
+        unit="mV", description="potential that pyramidal cells cause in the pools"
+    )
     y1: Nodal = component(unit="mV", description="excitatory potential on pyramidal cells")
     y2: Nodal = component(unit="mV", description="inhibitory potential on pyramidal cells")
     z0: Nodal = component(unit="mV/s", description="rate of change of y0")
@@ -53,7 +57,9 @@ class JansenRitInputs(eqx.Module):
         unit="1/s", linear=True, description="pulses a second through the excitatory synapse"
     )
     field: Parameter = port(
-        unit="mV", linear=False, description="polarisation of the pyramidal soma, inside the sigmoid"
+        unit="mV",
+        linear=False,
+        description="polarisation of the pyramidal soma, inside the sigmoid",
     )
 
 
@@ -64,7 +70,7 @@ class JansenRit(Rung):
         220.0,
         unit="1/s",
         symbol="p",
-        description="constant input rate; at the default it oscillates, at 350 it is a stable focus",
+        description="constant input rate; at 220 it oscillates, at 350 it is a stable focus",
         source="Jansen and Rit 1995, 120 to 320 pulses/s",
     )
     excitatory_gain: Parameter = parameter(

@@ -27,7 +27,8 @@ def solve(
     noisy = network.noise is not None or network.sensor is not None
     if noisy or network.connectome.lengths is not None:
         raise ValueError(
-            "`controller`: adaptive steps need a network without delays and noise: leave it out to march "
+            "`controller`: adaptive steps need a network without delays and noise: leave it out "
+            "to march "
             "in fixed steps, or drop `noise`, `sensor` and the connectome's `lengths`."
         )
 

@@ -1,15 +1,16 @@
 r"""The march: a network with delays and noise, in fixed steps of any explicit diffrax solver.
 
 Each step runs on $[0, h]$ and steps are counted in integers, since in float32 absolute time makes a
-step of 0.1 ms a fifth too long after ten minutes. What arrives from other nodes is read at every stage
-(`rosetta_jax.network.transport`), and noise is an input held (white) or linear (coloured) over the step;
-for ports in which the rung is linear Heun then has weak order two.
+step of 0.1 ms a fifth too long after ten minutes. What arrives from other nodes is read at every
+stage (`rosetta_jax.network.transport`), and noise is an input held (white) or linear (coloured)
+over the step; for ports in which the rung is linear Heun then has weak order two.
 
-The noise is drawn by fixed pages of steps from folded keys, so that the path depends on the key and the
-step alone, not on block size, checkpointing or batch. Steps run in blocks under `jax.checkpoint`: a
-reverse gradient stores one state a block and recomputes the rest.
+The noise is drawn by fixed pages of steps from folded keys, so that the path depends on the key and
+the step alone, not on block size, checkpointing or batch. Steps run in blocks under
+`jax.checkpoint`: a reverse gradient stores one state a block and recomputes the rest.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -29,10 +30,13 @@ from rosetta_jax.system import add_inputs
 
 # Steps whose noise comes from one folded key.
 PAGE = 64
+# Stages that are written out. XLA fuses each into all later ones: beyond a few it compiles for
+# ever.
+UNROLLED = 4
 
 
 class Plan(eqx.Module):
-    """How a march is cut: all of it static, so that one compilation serves every parameter value."""
+    """How a march is cut: all static, so that one compilation serves every parameter value."""
 
     samples: int = eqx.field(static=True)
     dropped: int = eqx.field(static=True)
@@ -94,7 +98,9 @@ class March(eqx.Module):
             state=state,
             history=history,
             arriving=arriving,
-            noise=_stationary(network.noise, key, 0, (len(network.noise_ports), network.nodes), dtype),
+            noise=_stationary(
+                network.noise, key, 0, (len(network.noise_ports), network.nodes), dtype
+            ),
             sensor=_stationary(network.sensor, key, 1, (1, network.nodes), dtype),
         )
 
@@ -129,7 +135,7 @@ class March(eqx.Module):
             held = None if eta is None else (1 - share) * eta + share * eta_end
             outside = self._outside(begun + t, held)
             arriving = self.moving.stage(network.send(state, outside))
-            if known is not None:
+            if known is not None and known_end is not None:
                 arriving = arriving + (1 - share) * known + share * known_end
             return network.vector_field(begun + t, state, arriving, outside)
 
@@ -213,7 +219,7 @@ def _stationary(
 def _advance(
     noise: Noise | None, state: Any, normal: Float[Array, "ports nodes"] | None, dt: Scalar
 ) -> tuple[Any, Any, Any]:
-    if noise is None:
+    if noise is None or normal is None:
         return None, None, None
     process = _process(noise)
     after = process.advance(state, normal, dt)
@@ -223,7 +229,8 @@ def _advance(
 def _process(noise: Noise) -> NoiseProcess:
     if not isinstance(noise, NoiseProcess):
         raise ValueError(
-            f"{type(noise).__name__} describes spectra only and cannot be drawn in time: simulate with "
+            f"{type(noise).__name__} describes spectra only and cannot be drawn in time: simulate "
+            "with "
             "rj.WhiteNoise or rj.OrnsteinUhlenbeck."
         )
     return noise
@@ -254,12 +261,37 @@ def _pages(
 def _solver_step(
     solver: diffrax.AbstractSolver, field: Callable[..., Any], state: Any, dt: Scalar
 ) -> Any:
+    if isinstance(solver, diffrax.AbstractRungeKutta):
+        tableau = solver.tableau
+        few = isinstance(tableau, diffrax.ButcherTableau) and len(tableau.b_sol) <= UNROLLED
+        if few and isinstance(solver, diffrax.AbstractERK):
+            return _runge_kutta_step(tableau, field, state, dt)
+        # Its default loop over stages has no forward derivative.
+        solver = dataclasses.replace(solver, scan_kind="bounded")
     terms = diffrax.ODETerm(field)
     zero = jnp.zeros_like(dt)
     # Begun anew each step: a cached last stage would carry this step's noise into the next.
     memory = solver.init(terms, zero, dt, state, None)
     after, *_ = solver.step(terms, zero, dt, state, None, memory, made_jump=False)
     return after
+
+
+def _runge_kutta_step(tableau: Any, field: Callable[..., Any], state: Any, dt: Scalar) -> Any:
+    # The stages written out, for a faster reverse gradient than a loop over them gives.
+    slopes = [field(jnp.zeros_like(dt), state, None)]
+
+    def advanced(weights: Any) -> Any:
+        return jax.tree.map(
+            lambda begun, *ks: (
+                begun + dt * sum(float(w) * k for w, k in zip(weights, ks, strict=True))
+            ),
+            state,
+            *slopes,
+        )
+
+    for weights, share in zip(tableau.a_lower, tableau.c, strict=True):
+        slopes.append(field(float(share) * dt, advanced(weights), None))
+    return advanced(tableau.b_sol)
 
 
 def _strong(state: Any, dtype: Any) -> Any:

@@ -1,8 +1,8 @@
 """Saving every k-th sample of a march: low-passed first, block by block, in bounded memory.
 
-Keeping every k-th sample alone folds all that lies above the new Nyquist frequency onto what is kept.
-The filter is linear-phase and centred on each kept sample, so it moves nothing in time; before time
-zero the series continues with its first value.
+Keeping every k-th sample alone folds all that lies above the new Nyquist frequency onto what is
+kept. The filter is linear-phase and centred on each kept sample, so it moves nothing in time;
+before time zero the series continues with its first value.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from rosetta_jax.observe import low_pass_taps
 
 
 class Decimation(eqx.Module):
-    """Keeps one sample in `factor`, after a low-pass whose half length is a multiple of `factor`."""
+    """Keeps one sample in `factor`, after a low-pass whose half length `factor` divides."""
 
     factor: int = eqx.field(static=True)
     taps: tuple[float, ...] = eqx.field(static=True)
@@ -39,7 +39,7 @@ class Decimation(eqx.Module):
         )
 
     def block(self, past: Any, series: Any) -> tuple[Any, Any]:
-        """Filter and thin one block `(steps, nodes)`: the past for the next block, and what is kept."""
+        """Filter and thin one block `(steps, nodes)`: the past for the next, and what is kept."""
         whole = jax.tree.map(lambda old, new: jnp.concatenate([old, new]), past, series)
         kept = jax.tree.map(self._filter, whole)
         return jax.tree.map(lambda array: array[array.shape[0] - 2 * self.half :], whole), kept

@@ -10,11 +10,13 @@ from rosetta_jax.results import Status, summarise
 
 
 class Solution(eqx.Module):
-    """A simulated network: `times` (time,) s, `signal` (time, nodes), `states`, and a status a lane.
+    """A simulated network: `times` (time,) s, `signal` (time, nodes), `states`, and a status a
+    lane.
 
-    `signal` is what an electrode sees of each node, sensor noise included; `states` is the rung's state
-    with `(time, nodes)` arrays, or None unless asked for. `dt` is the time between samples (s). `status`
-    is an integer `rosetta_jax.Status`; a lane that failed holds NaN from the failure on.
+    `signal` is what an electrode sees of each node, sensor noise included; `states` is the rung's
+    state with `(time, nodes)` arrays, or None unless asked for. `dt` is the time between samples
+    (s). `status` is an integer `rosetta_jax.Status`; a lane that failed holds NaN from the failure
+    on.
     """
 
     times: Float[Array, " time"]

@@ -1,6 +1,6 @@
 """Every rung, found by listing, holds to the one interface that the engines take.
 
-What differs by rung is stated by the rung itself (its ports, its coupling): nothing here names a model.
+What differs by rung is stated by the rung itself (its ports, its coupling).
 """
 
 import dataclasses
@@ -262,6 +262,15 @@ def test_wrapping_changes_no_derivative(kind):
 # --- ports and coupling
 
 
+@every_rung
+def test_every_port_acts(kind):
+    rung, state = kind(), some_state(kind())
+    without = rung.vector_field(jnp.zeros(()), state, rung.Inputs())
+    for name in ports(rung):
+        moved = rung.vector_field(jnp.zeros(()), state, rung.Inputs(**{name: 1.0}))
+        assert not np.allclose(stack_state(moved), stack_state(without)), name
+
+
 def second_difference(rung: Rung, name: str) -> float:
     """How far the vector field is from linear in one port, relative to its change."""
     state = some_state(rung)
@@ -332,7 +341,6 @@ def test_receiving_is_linear(kind):
 
 @every_rung
 def test_push_and_pull_oppose_each_other(kind):
-    # Moved along the orbit, each term swings; somewhere on it one pushes up while the other pulls down.
     rung = kind()
     state = operating_point(rung)
     push, pull = rung.push_pull(state, rung.Inputs())

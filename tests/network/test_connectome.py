@@ -34,7 +34,9 @@ def test_the_diagonal_must_be_zero_and_the_entry_is_named():
 def test_lengths_may_not_be_negative():
     bad = EMPTY.copy()
     bad[0, 1] = -3.0
-    with pytest.raises(ValueError, match=r"`lengths` must be zero or positive \(mm\).*-3.*\(0, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"`lengths` must be zero or positive \(mm\).*-3.*\(0, 1\)"
+    ):
         Connectome(WEIGHTS, bad)
 
 

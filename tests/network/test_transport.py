@@ -60,8 +60,9 @@ def harmonic_field(weights, coupling):
     return field
 
 
-@pytest.mark.parametrize("coupling", ["additive", "diffusive"])
-@pytest.mark.parametrize("kind, nodes", CASES)
+@pytest.mark.parametrize(
+    "kind, nodes, coupling", [(*case, "additive") for case in CASES] + [("mixed", 6, "diffusive")]
+)
 def test_two_channels_arrive_as_in_the_oracle(kind, nodes, coupling):
     weights, lengths = random_weights(nodes, 1), PER_STEP * lengths_in_steps(kind, nodes)
     if kind == "one huge":

@@ -88,7 +88,8 @@ def test_the_focus_at_350_has_the_known_leading_eigenvalues():
 
 
 @pytest.mark.parametrize(
-    "p, y, frequency", [(89.829108, 6.7, 10.3771), (315.696428, 7.9, 11.1636), (-12.147492, 5.8, 7.2395)]
+    "p, y, frequency",
+    [(89.829108, 6.7, 10.3771), (315.696428, 7.9, 11.1636), (-12.147492, 5.8, 7.2395)],
 )
 def test_the_hopf_points_have_the_known_input_and_frequency(p, y, frequency):
     found = eigenvalues(p, y)
@@ -101,7 +102,9 @@ def test_the_hopf_points_have_the_known_input_and_frequency(p, y, frequency):
 def cycles() -> dict[str, np.ndarray]:
     """Signals of the settled cycles, one node a case, in steps of 0.5 ms."""
     cases = {"220": 220.0, "alpha 120": 120.0, "spike 120": 120.0}
-    near_alpha = stack_state(resting(refined(120.0, 6.9292)))[:, 0] + jnp.array([0, 0, 0, 0, 40.0, 0])
+    near_alpha = stack_state(resting(refined(120.0, 6.9292)))[:, 0] + jnp.array(
+        [0, 0, 0, 0, 40.0, 0]
+    )
     zero = jnp.zeros(6)
     start = unstack_state(JansenRit(), jnp.stack([zero, near_alpha, zero], axis=1))
     solution = simulate(
@@ -164,5 +167,7 @@ def test_the_slope_of_the_sigmoid_is_its_derivative():
 
 
 def test_the_sigmoid_is_steepest_at_its_threshold():
-    steepest = sigmoid_slope(jnp.asarray(6.0), jnp.asarray(2.5), jnp.asarray(6.0), jnp.asarray(0.56))
+    steepest = sigmoid_slope(
+        jnp.asarray(6.0), jnp.asarray(2.5), jnp.asarray(6.0), jnp.asarray(0.56)
+    )
     assert float(steepest) == pytest.approx(0.56 * 2.5 / 2)

@@ -24,9 +24,7 @@ def state(z) -> StuartLandau.State:
 def run(system, duration: float, dt: float, start=None, **keywords) -> np.ndarray:
     """The complex series (time, nodes)."""
     past = None if start is None else (lambda _: state(start))
-    solution = simulate(
-        system, duration, dt, past=past, save=("signal", "states"), **keywords
-    )
+    solution = simulate(system, duration, dt, past=past, save=("signal", "states"), **keywords)
     assert solution.succeeded
     return np.asarray(solution.states.x) + 1j * np.asarray(solution.states.y)
 
@@ -50,9 +48,7 @@ def test_the_radius_relaxes_at_minus_twice_alpha():
     rung = StuartLandau(alpha=2.0, gamma=0.5, beta=3.0, omega=OMEGA)
 
     def growth(radius):
-        found = rung.vector_field(
-            jnp.zeros(()), rung.State(x=radius, y=0 * radius), rung.Inputs()
-        )
+        found = rung.vector_field(jnp.zeros(()), rung.State(x=radius, y=0 * radius), rung.Inputs())
         return found.x[0]
 
     assert float(jax.grad(growth)(jnp.array([2.0]))[0]) == pytest.approx(-4.0, rel=1e-12)
@@ -95,9 +91,7 @@ def test_a_constant_drive_kills_the_cycle_at_the_critical_force(force, oscillate
     # F_c^2 = (alpha / 2 gamma) [(alpha / 2)^2 + (w - beta alpha / 2 gamma)^2] = 1.457738^2
     brain = alone(StuartLandau(alpha=1.0, gamma=1.0, omega=2.0), drive=Step(amplitude=force))
     # Close to the onset it settles at 1.4e-2 a second.
-    solution = simulate(
-        brain, 20.0, 0.02, transient=480.0, solver=diffrax.Dopri5()
-    )
+    solution = simulate(brain, 20.0, 0.02, transient=480.0, solver=diffrax.Dopri5())
     swing = float(jnp.ptp(solution.signal))
     assert swing == pytest.approx(0.195, abs=0.01) if oscillates else swing < 0.02
 
@@ -138,7 +132,10 @@ def test_a_detuned_pair_dies_beyond_the_critical_detuning(share, amplitude):
     detuning = share * 2 * np.sqrt(1.0 * (2 * 1.5 - 1.0))
     rung = StuartLandau(alpha=1.0, omega=jnp.array([20.0 - detuning / 2, 20.0 + detuning / 2]))
     z = run(
-        Network(rung, Connectome(PAIR), gain=1.5), 10.0, 0.02, transient=290.0,
+        Network(rung, Connectome(PAIR), gain=1.5),
+        10.0,
+        0.02,
+        transient=290.0,
         solver=diffrax.Dopri5(),
     )
     assert np.abs(z[-1]).max() == pytest.approx(amplitude, abs=0.002)

@@ -1,0 +1,123 @@
+"""Spectra without a brain: what any model must be read against.
+
+Each is one curve for all regions, with as few numbers as stated; its overall level is free wherever a
+loss compares shapes.
+"""
+
+import abc
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from rosetta_jax._types import Array, Float, Scalar
+from rosetta_jax.parameters import (
+    FreeParameter,
+    LogNormal,
+    NonNegative,
+    Normal,
+    Positive,
+    Uniform,
+    check_parameters,
+    parameter,
+)
+
+
+class Curve(eqx.Module):
+    """A power density of frequency, the same in every region."""
+
+    def __check_init__(self):
+        check_parameters(self)
+
+    @abc.abstractmethod
+    def density(self, frequencies: Float[Array, " frequencies"]) -> Float[Array, " frequencies"]:
+        """Power per hertz at frequencies (Hz), up to a factor."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def free() -> dict[str, FreeParameter]:
+        """Its free numbers with their priors."""
+
+
+class PowerLaw(Curve):
+    r"""$f^{-k}$: one number."""
+
+    exponent: Scalar = parameter(1.0, unit="", symbol="k", description="fall with frequency")
+
+    def density(self, frequencies: Float[Array, " frequencies"]) -> Float[Array, " frequencies"]:
+        return frequencies**-self.exponent
+
+    @staticmethod
+    def free() -> dict[str, FreeParameter]:
+        return {"exponent": Normal(1.0, 1.0)}
+
+
+class PowerLawAndGaussian(Curve):
+    r"""$10 \lg P = -10 k \lg f + h e^{-(f-f_1)^2/2 w^2}$: four numbers, five with the level."""
+
+    exponent: Scalar = parameter(1.0, unit="", symbol="k", description="fall with frequency")
+    height: Scalar = parameter(10.0, unit="dB", symbol="h", description="height of the peak")
+    peak: Scalar = parameter(
+        10.0, unit="Hz", symbol="f1", description="frequency of the peak", support=Positive()
+    )
+    width: Scalar = parameter(
+        2.0, unit="Hz", symbol="w", description="width of the peak", support=Positive()
+    )
+
+    def density(self, frequencies: Float[Array, " frequencies"]) -> Float[Array, " frequencies"]:
+        bump = self.height * jnp.exp(-(((frequencies - self.peak) / self.width) ** 2) / 2)
+        return frequencies**-self.exponent * 10 ** (bump / 10)
+
+    @staticmethod
+    def free() -> dict[str, FreeParameter]:
+        return {
+            "exponent": Normal(1.0, 1.0),
+            "height": LogNormal(10.0, 0.7),
+            "peak": Uniform(5.0, 15.0),
+            "width": LogNormal(2.0, 0.7),
+        }
+
+
+class TwoLorentzians(Curve):
+    r"""$f^{-k} + \sum_{i} h_i / (1 + (f - f_i)^2/w_i^2)$: seven numbers."""
+
+    exponent: Scalar = parameter(1.0, unit="", symbol="k", description="fall with frequency")
+    first_height: Scalar = parameter(
+        0.5, unit="", symbol="h1", description="height of peak 1", support=NonNegative()
+    )
+    first_peak: Scalar = parameter(
+        10.0, unit="Hz", symbol="f1", description="frequency of peak 1", support=Positive()
+    )
+    first_width: Scalar = parameter(
+        2.0, unit="Hz", symbol="w1", description="half width of peak 1", support=Positive()
+    )
+    second_height: Scalar = parameter(
+        0.05, unit="", symbol="h2", description="height of peak 2", support=NonNegative()
+    )
+    second_peak: Scalar = parameter(
+        20.0, unit="Hz", symbol="f2", description="frequency of peak 2", support=Positive()
+    )
+    second_width: Scalar = parameter(
+        5.0, unit="Hz", symbol="w2", description="half width of peak 2", support=Positive()
+    )
+
+    def density(self, frequencies: Float[Array, " frequencies"]) -> Float[Array, " frequencies"]:
+        def peak(height: Scalar, centre: Scalar, width: Scalar) -> Array:
+            return height / (1 + ((frequencies - centre) / width) ** 2)
+
+        return (
+            frequencies**-self.exponent
+            + peak(self.first_height, self.first_peak, self.first_width)
+            + peak(self.second_height, self.second_peak, self.second_width)
+        )
+
+    @staticmethod
+    def free() -> dict[str, FreeParameter]:
+        return {
+            "exponent": Normal(1.0, 1.0),
+            "first_height": LogNormal(0.5, 2.0),
+            "first_peak": Uniform(5.0, 15.0),
+            "first_width": LogNormal(2.0, 0.7),
+            "second_height": LogNormal(0.05, 2.0),
+            "second_peak": Uniform(12.0, 40.0),
+            "second_width": LogNormal(5.0, 0.7),
+        }

@@ -1,0 +1,229 @@
+"""`fit`: a model's free parameters found by descent through theory, for one person or many at once.
+
+People and starts are lanes of one program: each person has an own connectome and measurement, each start
+an own vector. A step to a point that is unstable, undecided, without fixed point or not finite is refused,
+so every fitted point is stable by the refined count.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosetta_jax._types import Array, Float, Int, PRNGKeyArray, PyTree
+from rosetta_jax.inference.curves import Curve
+from rosetta_jax.inference.losses import Loss
+from rosetta_jax.inference.theory import Prediction, predict
+from rosetta_jax.network import Network
+from rosetta_jax.optimise import Descent, LevenbergMarquardt, Method, Objective, descend
+from rosetta_jax.parameters import FreeParameter, FreeParameters, info, replace
+from rosetta_jax.results import load_arrays, provenance, save_arrays, summarise
+from rosetta_jax.system import Rung
+
+Model = Network | Rung | Curve
+
+
+class FitResult(eqx.Module):
+    """What a fit found. People lead: `(people, ...)`, also where there is one.
+
+    `values`: the best parameters by path, each `(people,)` or `(people, nodes)`; `losses` and `status`
+    (people,) of the best start; `all_losses`, `all_status` (people, starts) and `all_vectors` (people, starts,
+    size) of every start; `history` (iterations, people, starts), the best loss after each iteration;
+    `units` and `symbols` by path; `metadata`, provenance and times.
+    """
+
+    values: dict[str, np.ndarray]
+    losses: Float[np.ndarray, " people"]
+    status: Int[np.ndarray, " people"]
+    all_losses: Float[np.ndarray, "people starts"]
+    all_status: Int[np.ndarray, "people starts"]
+    all_vectors: Float[np.ndarray, "people starts size"]
+    history: Float[np.ndarray, "iterations people starts"]
+    metadata: dict[str, Any]
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The unit of each free parameter."""
+        return self.metadata["units"]
+
+    @property
+    def symbols(self) -> dict[str, str]:
+        """The symbol of each free parameter."""
+        return self.metadata["symbols"]
+
+    @property
+    def message(self) -> str:
+        """How the people ended, in plain words."""
+        return summarise(self.status)
+
+    def model(self, template: Model, person: int = 0) -> Model:
+        """`template` with the parameters found for one person."""
+        return replace(template, {path: value[person] for path, value in self.values.items()})
+
+    def save(self, path: str | Path) -> Path:
+        """Write everything to one `.npz`, with provenance."""
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        arrays |= {f"values/{path}": value for path, value in self.values.items()}
+        return save_arrays(path, arrays, self.metadata)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "FitResult":
+        """What `save` wrote."""
+        arrays, metadata = load_arrays(path)
+        values = {
+            name.removeprefix("values/"): array
+            for name, array in arrays.items()
+            if name.startswith("values/")
+        }
+        return cls(values=values, metadata=metadata, **{name: arrays[name] for name in _ARRAYS})
+
+
+_ARRAYS = ("losses", "status", "all_losses", "all_status", "all_vectors", "history")
+
+
+def fit(
+    model: Model | Sequence[Model],
+    free: Mapping[str, FreeParameter],
+    loss: Loss | Sequence[Loss],
+    *,
+    starts: int = 8,
+    key: PRNGKeyArray | None = None,
+    method: Method | None = None,
+    prior_weight: float = 1e-3,
+    show_progress: bool = True,
+    name: str = "fit",
+) -> FitResult:
+    r"""Fit the `free` parameters of a model, or of one a person, to what `loss` measures.
+
+    Minimises $L(u) + w \sum_k u_k^2$ over the plain coordinates `u` of the free parameters (those with a
+    prior), with `prior_weight` w. Give a sequence of models and one of losses for many people: they must
+    differ in array values only. The first start is the model as given, the others are drawn
+    from the priors with `key` (by default key 0). `method` is `LevenbergMarquardt()` or
+    `GradientDescent()`.
+
+    Returns a `FitResult`; a person none of whose starts succeeded says why in `status` and has an
+    infinite loss. Raises `ValueError` where people differ in regions or shapes, `KeyError` for a wrong path.
+    """
+    models, losses = _as_list("model", model), _as_list("loss", loss)
+    if len(models) != len(losses):
+        raise ValueError(
+            f"`model` has {len(models)} people and `loss` {len(losses)}: give one loss a person."
+        )
+    if starts < 1:
+        raise ValueError(f"`starts` must be at least 1, got {starts}.")
+    key = jax.random.key(0) if key is None else key
+    method = LevenbergMarquardt() if method is None else method
+    parameters = FreeParameters(models[0], free)
+    data, static = _stacked(list(zip(models, losses, strict=True)))
+
+    def predicted(vector: Array, data: PyTree) -> tuple[Loss, Prediction]:
+        model, loss = eqx.combine(data, static)
+        return loss, predict(parameters.apply(vector, model))
+
+    def residuals(vector: Array, data: PyTree) -> Array:
+        loss, prediction = predicted(vector, data)
+        prior = jnp.sqrt(jnp.asarray(prior_weight, vector.dtype)) * parameters.prior_residual(vector)
+        return jnp.concatenate([loss.residual(prediction), prior])
+
+    def status(vector: Array, data: PyTree) -> Array:
+        return predicted(vector, data)[1].status
+
+    people = len(models)
+    begin = _starts(parameters, models, key, starts)
+    which = jnp.repeat(jnp.arange(people, dtype=jnp.int32), starts)
+    descent = descend(
+        Objective(residuals, status),
+        begin.reshape(people * starts, -1),
+        data,
+        which,
+        method,
+        name=name,
+        show_progress=show_progress,
+    )
+    more = {"starts": starts, "prior_weight": prior_weight, "method": type(method).__name__}
+    return _result(parameters, descent, people, starts, more)
+
+
+def _starts(
+    parameters: FreeParameters, models: Sequence[Model], key: PRNGKeyArray, starts: int
+) -> Float[Array, "people starts size"]:
+    each = []
+    for number, model in enumerate(models):
+        present = parameters.vector(model)[None]
+        drawn = parameters.starts(jax.random.fold_in(key, number), starts - 1)
+        each.append(jnp.concatenate([present, drawn.astype(present.dtype)]))
+    return jnp.stack(each)
+
+
+def _result(
+    parameters: FreeParameters, descent: Descent, people: int, starts: int, more: dict[str, Any]
+) -> FitResult:
+    shape = (people, starts)
+    losses, status = descent.losses.reshape(shape), descent.status.reshape(shape)
+    vectors = descent.vectors.reshape(*shape, -1)
+    # A lane that stopped at its limit still holds a stable point, if not the best one.
+    best = np.argmin(losses, axis=1)
+    person = np.arange(people)
+    found = jax.vmap(parameters.values)(jnp.asarray(vectors[person, best]))
+    metadata = provenance(
+        free={path: str(kind) for path, kind in parameters.free.items()},
+        units={path: _field(parameters, path, "unit") for path in parameters.names},
+        symbols={path: _field(parameters, path, "symbol") for path in parameters.names},
+        interrupted=descent.interrupted,
+        seconds_compile=descent.seconds_compile,
+        seconds_fit=descent.seconds,
+        cpu_seconds_fit=descent.cpu_seconds,
+        evaluations=int(descent.evaluations.sum()),
+        **more,
+    )
+    return FitResult(
+        values={path: np.asarray(value) for path, value in found.items()},
+        losses=losses[person, best],
+        status=status[person, best],
+        all_losses=losses,
+        all_status=status,
+        all_vectors=vectors,
+        history=descent.history.reshape(-1, *shape),
+        metadata=metadata,
+    )
+
+
+def _field(parameters: FreeParameters, path: str, name: str) -> str:
+    found = info(parameters.tree, path)
+    return "" if found is None else getattr(found, name)
+
+
+def _as_list(name: str, value: Any) -> list[Any]:
+    if isinstance(value, eqx.Module):
+        return [value]
+    values = list(value)
+    if not values:
+        raise ValueError(f"`{name}` is empty: give at least one.")
+    return values
+
+
+def _stacked(trees: list[PyTree]) -> tuple[PyTree, PyTree]:
+    """The arrays of several trees with a leading axis, and what they share."""
+    parts = [eqx.partition(tree, eqx.is_array) for tree in trees]
+    arrays, static = zip(*parts, strict=True)
+    first = jax.tree.structure(arrays[0])
+    for number, tree in enumerate(arrays[1:], start=1):
+        if jax.tree.structure(tree) != first:
+            raise ValueError(
+                f"person {number} differs from person 0 in more than values: give all people the same "
+                "regions, labels and kinds of parts."
+            )
+        for (path, leaf), other in zip(
+            jax.tree_util.tree_leaves_with_path(arrays[0]), jax.tree.leaves(tree), strict=True
+        ):
+            if leaf.shape != other.shape:
+                where = jax.tree_util.keystr(path)
+                raise ValueError(
+                    f"person {number} has shape {other.shape} at {where}, person 0 {leaf.shape}: all "
+                    "people must have the same regions and bins."
+                )
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *arrays), static[0]

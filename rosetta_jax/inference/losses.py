@@ -1,0 +1,133 @@
+r"""Losses: how far a prediction lies from what was measured, as residuals whose squares add up.
+
+A loss that is a sum of squares serves gradient descent and Levenberg-Marquardt alike. Each is scaled so
+that its sum of squares is a mean over regions (or pairs of regions), and losses add by their weights.
+"""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from rosetta_jax import _checks
+from rosetta_jax._types import Array, Float, Pairwise, Scalar, Spectrum
+from rosetta_jax.inference.theory import Prediction
+
+COMPARISONS = ("shape", "level")
+
+
+class Loss(eqx.Module):
+    """The residuals of a prediction."""
+
+    @abc.abstractmethod
+    def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
+        """A vector whose sum of squares is the loss."""
+
+
+def decibel(density: Array) -> Array:
+    r"""$10 \lg P$ of a power density."""
+    return 10 * jnp.log10(density)
+
+
+class SpectrumLoss(Loss):
+    r"""Measured against predicted power spectra, in decibel.
+
+    `frequencies` (F,) Hz and `measured` (F, nodes), power per hertz, above zero. `compare="shape"`: each
+    region's curve in dB is centred and scaled to unit length over the bins, and the loss is
+    $\sum_i (1 - r_i) / N$ with the Pearson correlations $r_i$, plus $d^2 \sum_i \ln^2 q_i / N$ with the
+    ratio $q_i$ of fitted to measured standard deviation over the bins and `depth` d: level does not
+    count, and depth a little. Without it (d = 0) the best correlation is often that of a nearly flat curve.
+    `compare="level"`: the mean squared difference in units of `sd` (dB). Raises `ValueError` where shapes
+    differ, a value is not above zero, or a region is flat.
+    """
+
+    frequencies: Float[Array, " frequencies"]
+    measured: Spectrum
+    weight: Scalar
+    sd: Scalar
+    depth: Scalar
+    compare: str = eqx.field(static=True)
+
+    def __init__(
+        self,
+        frequencies: Any,
+        measured: Any,
+        compare: str = "shape",
+        weight: Any = 1.0,
+        sd: Any = 1.0,
+        depth: Any = 0.07,
+    ):
+        self.frequencies = _checks.positive(
+            "frequencies", _checks.as_float_array(frequencies, "frequencies"), "Hz"
+        )
+        self.measured = _checks.as_float_array(measured, "measured")
+        bins = self.frequencies.shape[0]
+        if self.measured.ndim != 2 or self.measured.shape[0] != bins:
+            raise ValueError(
+                f"`measured` must have shape ({bins}, nodes), one row a frequency, got "
+                f"{self.measured.shape}: transpose it if regions lead."
+            )
+        _checks.positive("measured", self.measured, "power per hertz")
+        self.compare = _checks.one_of("compare", compare, COMPARISONS)
+        self.weight = _checks.non_negative("weight", _checks.as_float_array(weight, "weight"))
+        self.sd = _checks.positive("sd", _checks.as_float_array(sd, "sd"), "dB")
+        self.depth = _checks.non_negative("depth", _checks.as_float_array(depth, "depth"))
+
+    def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
+        fitted = decibel(prediction.spectrum(self.frequencies))
+        fitted = jnp.broadcast_to(fitted, self.measured.shape)
+        measured = decibel(self.measured)
+        compared = self._shape if self.compare == "shape" else self._level
+        return jnp.sqrt(self.weight) * compared(fitted, measured)
+
+    def _shape(self, fitted: Spectrum, measured: Spectrum) -> Float[Array, " residuals"]:
+        nodes = fitted.shape[1]
+        fitted_unit, fitted_length = _unit(fitted)
+        measured_unit, measured_length = _unit(measured)
+        difference = (fitted_unit - measured_unit) / jnp.sqrt(2.0 * nodes)
+        deeper = self.depth * jnp.log(fitted_length / measured_length) / jnp.sqrt(1.0 * nodes)
+        return jnp.concatenate([difference.reshape(-1), deeper.reshape(-1)])
+
+    def _level(self, fitted: Spectrum, measured: Spectrum) -> Float[Array, " residuals"]:
+        return ((fitted - measured) / (self.sd * jnp.sqrt(1.0 * fitted.size))).reshape(-1)
+
+
+class ConnectivityLoss(Loss):
+    """Measured against predicted functional connectivity: the mean squared difference over pairs.
+
+    `measured` (nodes, nodes), symmetric; `band` (Hz) or None for all frequencies.
+    """
+
+    measured: Pairwise
+    weight: Scalar
+    band: tuple[float, float] | None = eqx.field(static=True)
+
+    def __init__(self, measured: Any, band: tuple[float, float] | None = None, weight: Any = 1.0):
+        self.measured = _checks.finite("measured", _checks.as_float_array(measured, "measured"))
+        if self.measured.ndim != 2 or self.measured.shape[0] != self.measured.shape[1]:
+            raise ValueError(f"`measured` must be (nodes, nodes), got {self.measured.shape}.")
+        self.weight = _checks.non_negative("weight", _checks.as_float_array(weight, "weight"))
+        self.band = band
+
+    def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
+        nodes = self.measured.shape[0]
+        rows, columns = jnp.triu_indices(nodes, 1)
+        difference = (prediction.connectivity(self.band) - self.measured)[rows, columns]
+        return jnp.sqrt(self.weight / difference.shape[0]) * difference
+
+
+class SumOfLosses(Loss):
+    """Several losses added, each by its own weight."""
+
+    parts: tuple[Loss, ...]
+
+    def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
+        return jnp.concatenate([part.residual(prediction) for part in self.parts])
+
+
+def _unit(curves: Spectrum) -> tuple[Spectrum, Float[Array, "1 nodes"]]:
+    """Each column centred and of unit length, and what its length was."""
+    centred = curves - jnp.mean(curves, axis=0, keepdims=True)
+    length = jnp.sqrt(jnp.sum(centred**2, axis=0, keepdims=True))
+    return centred / length, length

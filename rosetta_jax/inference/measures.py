@@ -1,0 +1,43 @@
+"""How well fitted spectra agree with measured ones: the numbers that reports quote."""
+
+import numpy as np
+
+from rosetta_jax._types import Float
+
+
+def correlation_db(
+    measured: Float[np.ndarray, "frequencies nodes"], fitted: Float[np.ndarray, "frequencies *one"]
+) -> Float[np.ndarray, " nodes"]:
+    """Pearson correlation across bins of the two spectra in decibel, one a region."""
+    a, b = 10 * np.log10(measured), 10 * np.log10(np.broadcast_to(fitted, measured.shape))
+    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+    return (a * b).sum(axis=0) / np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+
+
+def relative_power(
+    frequencies: Float[np.ndarray, " frequencies"],
+    density: Float[np.ndarray, "frequencies nodes"],
+    band: tuple[float, float] = (8.0, 13.0),
+) -> Float[np.ndarray, " nodes"]:
+    """Power in a band (Hz, ends included) over power in all bins, one a region."""
+    inside = (frequencies >= band[0]) & (frequencies <= band[1])
+    if not inside.any():
+        raise ValueError(f"`band` {band} Hz holds no bin of {frequencies[0]:g}-{frequencies[-1]:g} Hz.")
+    return density[inside].sum(axis=0) / density.sum(axis=0)
+
+
+def map_correlation(first: Float[np.ndarray, " nodes"], second: Float[np.ndarray, " nodes"]) -> float:
+    """Pearson correlation of two maps across regions; NaN where one of them is flat."""
+    if np.ptp(first) < 1e-12 * np.abs(first).max() or np.ptp(second) < 1e-12 * np.abs(second).max():
+        return float("nan")
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def paired_difference(
+    scores: Float[np.ndarray, " people"], others: Float[np.ndarray, " people"]
+) -> tuple[float, float]:
+    """Mean of the paired difference over people, and its standard error (NaN for one person)."""
+    difference = np.asarray(scores) - np.asarray(others)
+    if difference.size < 2:
+        return float(difference.mean()), float("nan")
+    return float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(difference.size))

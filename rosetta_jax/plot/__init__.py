@@ -1,0 +1,22 @@
+"""Pictures: plain arrays in, a `matplotlib.figure.Figure` out.
+
+Nothing here keeps global state or opens a window: save a figure with `figure.savefig(path)`.
+Colours are those of Okabe and Ito (2008) and of viridis, which colour-blind readers can tell apart.
+"""
+
+try:
+    import matplotlib as _matplotlib  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ImportError(
+        'rosetta_jax.plot needs matplotlib, which is not installed: pip install "rosetta-jax[cli]"'
+    ) from error
+
+from rosetta_jax.plot.brains import alpha_maps as alpha_maps
+from rosetta_jax.plot.brains import glass_brain as glass_brain
+from rosetta_jax.plot.descent import convergence as convergence
+from rosetta_jax.plot.matrices import connectivity as connectivity
+from rosetta_jax.plot.power import mean_spectrum as mean_spectrum
+from rosetta_jax.plot.power import spectra as spectra
+from rosetta_jax.plot.power import spectrum as spectrum
+from rosetta_jax.plot.ranking import scores as scores
+from rosetta_jax.plot.traces import series as series
