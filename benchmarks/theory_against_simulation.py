@@ -1,8 +1,9 @@
 """Exact spectra against long simulations, seen through the same window.
 
-For each rung a network of 20 delayed, noisy nodes at a stable point is simulated, and Welch's spectrum
-of every node compared with the exact one as the window shows it. Prints the share of (node, bin) that
-lie more than three standard errors apart, at a step and at half of it: chance alone gives 0.3 %.
+For each rung a network of 20 delayed, noisy nodes at a stable point is simulated, and Welch's
+spectrum of every node compared with the exact one as the window shows it. Prints the share of
+(node, bin) that lie more than three standard errors apart, at a step and at half of it: chance
+alone gives 0.3 %.
 
     python benchmarks/theory_against_simulation.py [--duration 600] [--rung harmonic]
 """
@@ -52,9 +53,7 @@ def networks() -> dict[str, tuple[rj.Network, float]]:
             1e-3,
         ),
         "stuart-landau": (
-            rj.Network(
-                rj.StuartLandau(alpha, omega), links, noise=rj.WhiteNoise(0.02), **planar
-            ),
+            rj.Network(rj.StuartLandau(alpha, omega), links, noise=rj.WhiteNoise(0.02), **planar),
             1e-3,
         ),
         "jansen-rit": (
@@ -92,9 +91,7 @@ def simulated(network: rj.Network, dt: float, duration: float, seed: int) -> np.
 
     @jax.jit
     def spectrum(key: jax.Array) -> jax.Array:
-        solution = rj.simulate(
-            network, length, dt, key=key, transient=5.0, past=lambda t: rest
-        )
+        solution = rj.simulate(network, length, dt, key=key, transient=5.0, past=lambda t: rest)
         return power_spectrum(solution.signal, dt, segment=SEGMENT).density
 
     keys = jax.random.split(jax.random.key(seed), chunks)

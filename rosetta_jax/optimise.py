@@ -13,20 +13,17 @@ can show progress and an interruption loses at most the iteration in flight.
 import abc
 import time
 from collections.abc import Callable
-from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import scipy.linalg  # noqa: F401  (the LAPACK that jax calls, loaded before it is limited)
+from threadpoolctl import threadpool_limits
 
 from rosetta_jax._types import Array, Bool, Float, Int, PyTree, Scalar
 from rosetta_jax.results import Status, first_failure, progress, status_where
-
-# Without it programs of this size can wait for ever on a CPU of few cores: the threads that would run
-# what is left are all waiting (jax issue 25861 and others).
-_COMPILER_OPTIONS = {"xla_cpu_enable_concurrency_optimized_scheduler": False}
 
 
 class Objective(eqx.Module):
@@ -38,7 +35,6 @@ class Objective(eqx.Module):
 
     residuals: Callable[[Float[Array, " size"], PyTree], Float[Array, " residuals"]]
     status: Callable[[Float[Array, " size"], PyTree], Int[Array, ""]]
-
 
 
 class Lane(eqx.Module):
@@ -59,11 +55,11 @@ class Method(eqx.Module):
 
     @abc.abstractmethod
     def begin(self, objective: Objective, vector: Float[Array, " size"], data: PyTree) -> Lane:
-        """The lane at its start, evaluated there."""
+        """The lane at its start, not yet evaluated."""
 
     @abc.abstractmethod
     def step(self, objective: Objective, lane: Lane, data: PyTree) -> Lane:
-        """The lane one iteration on."""
+        """The lane one iteration on; the first iteration evaluates the start."""
 
 
 class Descent(eqx.Module):
@@ -105,24 +101,28 @@ class LevenbergMarquardt(Method):
     longest: float = eqx.field(default=2.0, static=True)
 
     def begin(self, objective: Objective, vector: Float[Array, " size"], data: PyTree) -> Lane:
-        residual, jacobian, loss, status = self._evaluate(objective, vector, data)
         dtype = vector.dtype
+        count = jax.eval_shape(objective.residuals, vector, data).shape[0]
         memory = _Curvature(
-            residual, jacobian, jnp.asarray(self.damping, dtype), jnp.asarray(2.0, dtype)
+            residual=jnp.zeros(count, dtype),
+            jacobian=jnp.zeros((count, vector.shape[0]), dtype),
+            damping=jnp.asarray(self.damping, dtype),
+            growth=jnp.asarray(2.0, dtype),
         )
-        failed = status != Status.ok
-        return Lane(vector, loss, status, failed, jnp.int32(1), memory)
+        return _unseen(vector, memory)
 
     def step(self, objective: Objective, lane: Lane, data: PyTree) -> Lane:
-        curve = lane.memory
+        curve, first = lane.memory, lane.evaluations == 0
         gradient = curve.jacobian.T @ curve.residual
         normal = curve.jacobian.T @ curve.jacobian
-        scale = jnp.diag(normal) + 1e-12 * jnp.trace(normal) + jnp.finfo(normal.dtype).tiny
+        tiny = jnp.finfo(normal.dtype).tiny
+        scale = jnp.diag(normal) + 1e-12 * jnp.trace(normal) + tiny
         change = -jnp.linalg.solve(normal + curve.damping * jnp.diag(scale), gradient)
-        change = change * jnp.minimum(1.0, self.longest / jnp.max(jnp.abs(change)))
+        change = change * jnp.minimum(1.0, self.longest / (jnp.max(jnp.abs(change)) + tiny))
+        change = jnp.where(first, 0.0, change)
         residual, jacobian, loss, status = self._evaluate(objective, lane.vector + change, data)
 
-        predicted = -2 * (gradient @ change) - change @ normal @ change
+        predicted = -2 * (gradient @ change) - change @ normal @ change + tiny
         gained = lane.loss - loss
         better = (status == Status.ok) & (gained > 0)
         share = jnp.clip(gained / predicted, 0.0, 1.0)
@@ -130,12 +130,13 @@ class LevenbergMarquardt(Method):
         damping = jnp.where(better, easier, curve.damping * curve.growth)
         growth = jnp.where(better, 2.0, 2 * curve.growth).astype(curve.growth.dtype)
         little = (gained < self.tolerance * lane.loss) & (predicted < self.tolerance * lane.loss)
-        done = (better & little) | (damping > 1e8)
+        done = (better & little) | (damping > 1e8) | (first & ~better)
+        damping = jnp.where(first, curve.damping, damping)
         kept = _where(better, (residual, jacobian), (curve.residual, curve.jacobian))
         return Lane(
             vector=jnp.where(better, lane.vector + change, lane.vector),
             loss=jnp.where(better, loss, lane.loss),
-            status=lane.status,
+            status=jnp.where(first, status, lane.status),
             done=done,
             evaluations=lane.evaluations + 1,
             memory=_Curvature(*kept, damping, growth),
@@ -161,6 +162,7 @@ class _Momentum(eqx.Module):
     optimiser: PyTree
     scale: Scalar
     waited: Int[Array, ""]
+    returning: Bool[Array, ""]
 
 
 class GradientDescent(Method):
@@ -179,15 +181,15 @@ class GradientDescent(Method):
     )
 
     def begin(self, objective: Objective, vector: Float[Array, " size"], data: PyTree) -> Lane:
-        loss, gradient, status = self._evaluate(objective, vector, data)
         memory = _Momentum(
-            vector,
-            gradient,
-            self.optimiser.init(vector),
-            jnp.ones((), vector.dtype),
-            jnp.int32(0),
+            vector=vector,
+            gradient=jnp.zeros_like(vector),
+            optimiser=self.optimiser.init(vector),
+            scale=jnp.ones((), vector.dtype),
+            waited=jnp.int32(0),
+            returning=jnp.asarray(False),
         )
-        return Lane(vector, loss, status, status != Status.ok, jnp.int32(1), memory)
+        return _unseen(vector, memory)
 
     def step(self, objective: Objective, lane: Lane, data: PyTree) -> Lane:
         def update(lane: Lane, _: None) -> tuple[Lane, None]:
@@ -198,30 +200,32 @@ class GradientDescent(Method):
         return jax.lax.scan(update, lane, None, length=self.updates)[0]
 
     def _update(self, objective: Objective, lane: Lane, data: PyTree) -> Lane:
-        memory = lane.memory
+        memory, first = lane.memory, lane.evaluations == 0
         change, optimiser = self.optimiser.update(memory.gradient, memory.optimiser, memory.vector)
-        vector = memory.vector + memory.scale * change
+        moved = memory.vector + memory.scale * change
+        vector = jnp.where(first | memory.returning, memory.vector, moved)
+        optimiser = _where(first | memory.returning, memory.optimiser, optimiser)
         loss, gradient, status = self._evaluate(objective, vector, data)
         refused = status != Status.ok
         better = ~refused & (loss < lane.loss)
         gained = better & (lane.loss - loss > self.tolerance * lane.loss)
-        waited = jnp.where(gained, 0, memory.waited + 1).astype(jnp.int32)
-        best = jnp.where(better, vector, lane.vector)
-        # A refusal returns to the best vector, whose gradient the fresh optimiser needs.
-        back_loss, back, _ = jax.lax.cond(
-            refused,
-            lambda: self._evaluate(objective, lane.vector, data),
-            lambda: (loss, gradient, status),
-        )
-        fresh = _where(refused, self.optimiser.init(vector), optimiser)
+        waited = jnp.where(gained | first, 0, memory.waited + 1).astype(jnp.int32)
         scale = jnp.where(refused, memory.scale / 2, memory.scale)
         return Lane(
-            vector=best,
+            vector=jnp.where(better, vector, lane.vector),
             loss=jnp.where(better, loss, lane.loss),
-            status=lane.status,
-            done=(waited >= self.patience) | (scale < 1e-4),
-            evaluations=lane.evaluations + 1 + refused.astype(jnp.int32),
-            memory=_Momentum(jnp.where(refused, lane.vector, vector), back, fresh, scale, waited),
+            status=jnp.where(first, status, lane.status),
+            done=(waited >= self.patience) | (scale < 1e-4) | (first & refused),
+            evaluations=lane.evaluations + 1,
+            memory=_Momentum(
+                # Back to the best vector after a refusal: the next evaluation is of its gradient.
+                vector=jnp.where(refused, lane.vector, vector),
+                gradient=gradient,
+                optimiser=_where(refused, self.optimiser.init(vector), optimiser),
+                scale=scale,
+                waited=waited,
+                returning=refused,
+            ),
         )
 
     def _evaluate(self, objective: Objective, vector: Array, data: PyTree) -> tuple[Array, ...]:
@@ -233,6 +237,17 @@ class GradientDescent(Method):
             objective, vector, data, lambda: jax.value_and_grad(loss)(vector)
         )
         return jnp.where(status == Status.ok, value, jnp.inf), gradient, status
+
+
+def _unseen(vector: Float[Array, " size"], memory: PyTree) -> Lane:
+    return Lane(
+        vector=vector,
+        loss=jnp.full((), jnp.inf, vector.dtype),
+        status=jnp.int32(Status.ok),
+        done=jnp.asarray(False),
+        evaluations=jnp.int32(0),
+        memory=memory,
+    )
 
 
 def _guarded(
@@ -264,32 +279,47 @@ def descend(
     `data` is a tree of arrays with a leading axis of data sets. A lane whose start fails keeps that
     status and is not moved. Interrupting (Ctrl-C) returns what has been found, marked `interrupted`.
     """
-    programs = _Programs(objective, method, data, lanes=starts.shape[0])
-    seconds_compile = programs.compile(starts.shape[1], starts.dtype)
-    chunks = programs.chunks(starts, which)
+    program = _Program(objective, method, data, lanes=starts.shape[0])
+    # The small matrices of a fit gain nothing from more BLAS threads, and lose thirtyfold to their waits
+    # where other work shares the cores.
+    with threadpool_limits(1, user_api="blas"):
+        return _descended(program, starts, which, method.steps, name, show_progress)
+
+
+def _descended(
+    program: "_Program",
+    starts: Array,
+    which: Array,
+    steps: int,
+    name: str,
+    show_progress: bool,
+) -> Descent:
+    chunks = program.chunks(starts, which)
+    seconds_compile = program.compile(chunks[0])
     history, interrupted = [], False
     began, cpu_began = time.perf_counter(), time.process_time()
     with progress(show_progress) as bar:
         task = bar.add_task(name, total=starts.shape[0], note="")
         try:
-            for _ in range(method.steps + 1):
+            for _ in range(steps + 1):
                 for chunk in chunks:
-                    programs.advance(chunk)
-                    done, best = programs.summary(chunks)
+                    program.advance(chunk)
+                    best = float(_gathered(chunks, "loss").min())
+                    done = int(_gathered(chunks, "done").sum())
                     bar.update(task, completed=done, note=f"best loss {best:.5g}")
-                history.append(programs.gather(chunks, "loss"))
+                history.append(_gathered(chunks, "loss"))
                 if all(chunk.finished for chunk in chunks):
                     break
         except KeyboardInterrupt:
             interrupted = True
-    done, status = programs.gather(chunks, "done"), programs.gather(chunks, "status")
+    done, status = _gathered(chunks, "done"), _gathered(chunks, "status")
     status = np.where((status == Status.ok) & ~done, Status.not_converged, status)
     return Descent(
-        vectors=programs.gather(chunks, "vector"),
-        losses=programs.gather(chunks, "loss"),
+        vectors=_gathered(chunks, "vector"),
+        losses=_gathered(chunks, "loss"),
         status=status.astype(np.int32),
-        history=np.stack(history or [programs.gather(chunks, "loss")]),
-        evaluations=programs.gather(chunks, "evaluations"),
+        history=np.stack(history or [_gathered(chunks, "loss")]),
+        evaluations=_gathered(chunks, "evaluations"),
         interrupted=interrupted,
         seconds_compile=seconds_compile,
         seconds=time.perf_counter() - began,
@@ -298,20 +328,19 @@ def descend(
 
 
 class _Chunk:
-    """A few lanes that move together; `lanes` is None until they have begun."""
+    """A few lanes that move together; the first `real` of them count."""
 
-    def __init__(self, starts: Array, which: Array, real: int):
-        self.starts, self.which, self.real = starts, which, real
-        self.lanes: Lane | None = None
+    def __init__(self, lanes: Lane, which: Array, real: int):
+        self.lanes, self.which, self.real = lanes, which, real
 
     @property
     def finished(self) -> bool:
         """Whether every lane is done."""
-        return self.lanes is not None and bool(np.asarray(self.lanes.done)[: self.real].all())
+        return bool(np.asarray(self.lanes.done)[: self.real].all())
 
 
-class _Programs:
-    """The two compiled programs of a descent: begin a chunk of lanes, and move those that are not done."""
+class _Program:
+    """The one compiled program of a descent: move a chunk of lanes, those that are not done."""
 
     def __init__(self, objective: Objective, method: Method, data: PyTree, lanes: int):
         # On a CPU lanes run one after the other and those that are done cost nothing; elsewhere at once.
@@ -330,25 +359,13 @@ class _Programs:
                 lambda: method.step(objective, lane, _pick(data, which)),
             )
 
-        self._begin, self._step = (self._over_lanes(function) for function in (begin, step))
-
-    def _over_lanes(self, function: Callable[..., Lane]) -> Any:
-        def run(lanes: PyTree, which: Array, data: PyTree) -> Lane:
+        def move(lanes: Lane, which: Array, data: PyTree) -> Lane:
             return jax.lax.map(
-                lambda args: function(*args, data), (lanes, which), batch_size=self._together
+                lambda args: step(*args, data), (lanes, which), batch_size=self._together
             )
 
-        return jax.jit(run)
-
-    def compile(self, size: int, dtype: Any) -> float:
-        """Compile both programs before any clock runs; the seconds it took."""
-        began = time.perf_counter()
-        starts = jax.ShapeDtypeStruct((self._size, size), dtype)
-        which = jax.ShapeDtypeStruct((self._size,), jnp.int32)
-        lanes = jax.eval_shape(self._begin, starts, which, self._data)
-        self._begin = self._begin.lower(starts, which, self._data).compile(_COMPILER_OPTIONS)
-        self._step = self._step.lower(lanes, which, self._data).compile(_COMPILER_OPTIONS)
-        return time.perf_counter() - began
+        self._begin = jax.jit(jax.vmap(begin, in_axes=(0, 0, None)))
+        self._move = jax.jit(move)
 
     def chunks(self, starts: Array, which: Array) -> list[_Chunk]:
         """The lanes in chunks of one size; the last is filled up with copies that do not count."""
@@ -356,43 +373,28 @@ class _Programs:
         for first in range(0, self._lanes, self._size):
             real = min(self._size, self._lanes - first)
             index = np.minimum(first + np.arange(self._size), self._lanes - 1)
-            chunks.append(_Chunk(starts[index], which[index].astype(jnp.int32), real))
+            lanes = self._begin(starts[index], which[index].astype(jnp.int32), self._data)
+            copies = jnp.arange(self._size) >= real
+            lanes = eqx.tree_at(lambda lanes: lanes.done, lanes, copies)
+            chunks.append(_Chunk(lanes, which[index].astype(jnp.int32), real))
         return chunks
 
+    def compile(self, chunk: _Chunk) -> float:
+        """Compile before any clock runs; the seconds it took."""
+        began = time.perf_counter()
+        lowered = self._move.lower(chunk.lanes, chunk.which, self._data)
+        self._move = lowered.compile()
+        return time.perf_counter() - began
+
     def advance(self, chunk: _Chunk) -> None:
-        """Begin a chunk, or move it one iteration on."""
-        if chunk.lanes is None:
-            chunk.lanes = self._begin(chunk.starts, chunk.which, self._data)
-        elif not chunk.finished:
-            chunk.lanes = self._step(chunk.lanes, chunk.which, self._data)
-        jax.block_until_ready(chunk.lanes.loss)
-
-    def summary(self, chunks: list[_Chunk]) -> tuple[int, float]:
-        """How many lanes are done, and the lowest loss."""
-        begun = [chunk for chunk in chunks if chunk.lanes is not None]
-        done = sum(int(np.asarray(c.lanes.done)[: c.real].sum()) for c in begun)
-        return done, min(float(np.asarray(c.lanes.loss)[: c.real].min()) for c in begun)
-
-    def gather(self, chunks: list[_Chunk], name: str) -> np.ndarray:
-        """One field of all lanes; lanes that never began stand at their start with an infinite loss."""
-        parts = []
-        for chunk in chunks:
-            lanes = chunk.lanes or _not_begun(chunk)
-            parts.append(np.asarray(getattr(lanes, name))[: chunk.real])
-        return np.concatenate(parts)
+        """Move a chunk one iteration on."""
+        if not chunk.finished:
+            chunk.lanes = jax.block_until_ready(self._move(chunk.lanes, chunk.which, self._data))
 
 
-def _not_begun(chunk: _Chunk) -> Lane:
-    lanes = chunk.starts.shape[0]
-    zeros = jnp.zeros(lanes, jnp.int32)
-    return Lane(
-        vector=chunk.starts,
-        loss=jnp.full(lanes, jnp.inf, chunk.starts.dtype),
-        status=zeros,
-        done=zeros.astype(bool),
-        evaluations=zeros,
-        memory=None,
-    )
+def _gathered(chunks: list[_Chunk], name: str) -> np.ndarray:
+    """One field of all lanes that count."""
+    return np.concatenate([np.asarray(getattr(c.lanes, name))[: c.real] for c in chunks])
 
 
 def _pick(data: PyTree, which: Array) -> PyTree:

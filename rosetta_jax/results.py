@@ -8,7 +8,7 @@ import json
 import platform
 import sys
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from enum import IntEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -86,8 +86,10 @@ def provenance(**more: Any) -> dict[str, Any]:
         "versions": {"python": platform.python_version()} | {n: _version(n) for n in names},
         "platform": {"system": platform.platform(), "backend": jax.default_backend()},
         "precision": "float64" if jax.config.read("jax_enable_x64") else "float32",
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "command": " ".join(Path(argument).name if i == 0 else argument for i, argument in enumerate(sys.argv)),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join(
+            Path(argument).name if i == 0 else argument for i, argument in enumerate(sys.argv)
+        ),
     } | more
 
 

@@ -14,3 +14,9 @@ from rosetta_jax.inference.measures import correlation_db as correlation_db
 from rosetta_jax.inference.measures import map_correlation as map_correlation
 from rosetta_jax.inference.measures import paired_difference as paired_difference
 from rosetta_jax.inference.measures import relative_power as relative_power
+from rosetta_jax.inference.presets import PRESETS as PRESETS
+from rosetta_jax.inference.presets import Preset as Preset
+from rosetta_jax.inference.presets import preset as preset
+from rosetta_jax.inference.study import Scored as Scored
+from rosetta_jax.inference.study import Study as Study
+from rosetta_jax.inference.study import study as study

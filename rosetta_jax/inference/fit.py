@@ -126,7 +126,9 @@ def fit(
 
     def residuals(vector: Array, data: PyTree) -> Array:
         loss, prediction = predicted(vector, data)
-        prior = jnp.sqrt(jnp.asarray(prior_weight, vector.dtype)) * parameters.prior_residual(vector)
+        prior = jnp.sqrt(jnp.asarray(prior_weight, vector.dtype)) * parameters.prior_residual(
+            vector
+        )
         return jnp.concatenate([loss.residual(prediction), prior])
 
     def status(vector: Array, data: PyTree) -> Array:

@@ -22,11 +22,15 @@ def relative_power(
     """Power in a band (Hz, ends included) over power in all bins, one a region."""
     inside = (frequencies >= band[0]) & (frequencies <= band[1])
     if not inside.any():
-        raise ValueError(f"`band` {band} Hz holds no bin of {frequencies[0]:g}-{frequencies[-1]:g} Hz.")
+        raise ValueError(
+            f"`band` {band} Hz holds no bin of {frequencies[0]:g}-{frequencies[-1]:g} Hz."
+        )
     return density[inside].sum(axis=0) / density.sum(axis=0)
 
 
-def map_correlation(first: Float[np.ndarray, " nodes"], second: Float[np.ndarray, " nodes"]) -> float:
+def map_correlation(
+    first: Float[np.ndarray, " nodes"], second: Float[np.ndarray, " nodes"]
+) -> float:
     """Pearson correlation of two maps across regions; NaN where one of them is flat."""
     if np.ptp(first) < 1e-12 * np.abs(first).max() or np.ptp(second) < 1e-12 * np.abs(second).max():
         return float("nan")

@@ -119,9 +119,7 @@ def _from_spectrum(linearisation: Linearisation, band: tuple[float, float] | Non
     return total if band is not None else total + _tail(linearisation, edges[-1])
 
 
-def _density(
-    linearisation: Linearisation, omega: Array, band: tuple[float, float] | None
-) -> Array:
+def _density(linearisation: Linearisation, omega: Array, band: tuple[float, float] | None) -> Array:
     if band is not None:
         return cross_density(linearisation, omega)
     bare = eqx.tree_at(

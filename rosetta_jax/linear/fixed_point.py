@@ -1,13 +1,14 @@
 r"""The fixed point of a network, with delays or without: delays do not move it.
 
-The search marches implicit Euler steps $(1/\delta - J)\,\Delta x = F(x)$ that grow while the state changes
-little and shrink while it changes much, so it follows the network's own relaxation at first (and so
-tends to a stable point where there is one) and ends as Newton's method. A step so long that
-$\det(1/\delta - J) < 0$ would run against the flow along a growing direction: it is refused and shortened,
-or the search would stay for ever at saddles and at the ghosts of points that a fold has removed. (By
-index, a bounded network has a point with $\det(-J) > 0$.) The Jacobian is block-diagonal plus the
-transport, so each step solves small systems a node and one (channels x nodes) system. Two final Newton
-steps carry the derivatives: exact to second order, forward and reverse.
+The search marches implicit Euler steps $(1/\delta - J)\,\Delta x = F(x)$ that grow while the state
+changes little and shrink while it changes much, so it follows the network's own relaxation at first
+(and so tends to a stable point where there is one) and ends as Newton's method. A step so long that
+$\det(1/\delta - J) < 0$ would run against the flow along a growing direction: it is refused and
+shortened, or the search would stay for ever at saddles and at the ghosts of points that a fold has
+removed. (By index, a bounded network has a point with $\det(-J) > 0$.) The Jacobian is
+block-diagonal plus the transport, so each step solves small systems a node and one
+(channels x nodes) system. Two final Newton steps carry the derivatives: exact to second order,
+forward and reverse.
 """
 
 from typing import Any
@@ -18,12 +19,13 @@ import jax.numpy as jnp
 
 from rosetta_jax._types import Array, Bool, Channels, Float, Int, Scalar
 from rosetta_jax.linear.blocks import Blocks, linearise, loop
+from rosetta_jax.linear.resolvent import resolvent
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.results import Status, status_where
 from rosetta_jax.system import Rung, stack_state, unstack_state
 
 _MOST_STEPS = 200
-# The step of the search grows while the state changes by less than the first, shrinks above the second.
+# The step grows while the state changes by less than the first, and shrinks above the second.
 _CALM, _WILD = 0.3, 0.6
 _SHORTER = 4.0
 _PATIENCE = 40
@@ -41,9 +43,7 @@ class FixedPoint(eqx.Module):
     status: Int[Array, ""]
 
 
-def fixed_point(
-    system: Network | Rung, *, inputs: Any = None, start: Any = None
-) -> FixedPoint:
+def fixed_point(system: Network | Rung, *, inputs: Any = None, start: Any = None) -> FixedPoint:
     """The fixed point of a network, or of a bare rung, without drive, field and noise.
 
     `inputs` are constant inputs at the rung's ports, none by default; `start` a state to begin
@@ -93,7 +93,7 @@ def _relax(network: Network, inputs: Any, begin: Array) -> Array:
         x, size, rate, _, number = carry
         after, change, onward = _implicit_step(network, inputs, x, rate)
         after = jnp.where(onward, after, x)
-        # Sizes seen so far: rates of change vanish at a fixed point, and their last size says nothing.
+        # Sizes seen so far: rates of change vanish at a fixed point, their last size says nothing.
         size = jnp.maximum(size, jnp.max(jnp.abs(after), axis=1))
         error = _relative(change, size)
         # Ever smaller steps for a search that lasts: it may leap to and fro.
@@ -116,7 +116,7 @@ def _relative(change: Array, size: Float[Array, " s"]) -> Scalar:
 def _implicit_step(
     network: Network, inputs: Any, x: Array, rate: Scalar
 ) -> tuple[Float[Array, "s nodes"], Float[Array, "s nodes"], Bool[Array, ""]]:
-    """An implicit Euler step of length `1 / rate` (Newton's where 0), the change, whether onward."""
+    """An implicit Euler step of `1 / rate` (Newton's where 0), the change, whether onward."""
     state, arriving = unstack_state(network.rung, x), _arriving(network, x, inputs)
     blocks = linearise(network, state, arriving, inputs, ())
     field = network.vector_field(jnp.zeros((), x.dtype), state, arriving, inputs)
@@ -127,24 +127,23 @@ def _implicit_step(
 def _solve(
     network: Network, blocks: Blocks, residual: Array, rate: Scalar
 ) -> tuple[Float[Array, "s nodes"], Bool[Array, ""]]:
-    r"""Solve $(\text{rate} - A)\,\Delta x - B C S\, \Delta x = F$ through what arrives, $u = C S \Delta x$.
+    r"""Solve $(\text{rate} - A - B C S)\,\Delta x = F$ through what arrives, $u = C S \Delta x$.
 
     Also whether no determinant, of a node or the network, is negative.
     """
-    s, nodes = residual.shape
-    identity = jnp.eye(s, dtype=residual.dtype)
-    node = (rate * identity)[None] - blocks.A
-    columns = jnp.concatenate([residual.T[:, :, None], blocks.B], axis=-1)
-    solved = jnp.linalg.solve(node, columns)
-    own, from_arriving = solved[..., 0], solved[..., 1:]
-    T = blocks.S @ from_arriving
+    inverse, node_signs = resolvent(blocks.A).inverse(rate)
+    own = jnp.einsum("nst,tn->ns", inverse, residual)
+    from_arriving = jnp.einsum("nst,ntc->nsc", inverse, blocks.B)
+    T = jnp.einsum("ncs,nsd->ncd", blocks.S, from_arriving)
     weights = network.connectome.weights
     arriving = jnp.einsum("ij,jc->ci", weights, jnp.einsum("ncs,ns->nc", blocks.S, own))
     system = jnp.eye(arriving.size, dtype=residual.dtype) - loop(weights, T)
-    u = jnp.linalg.solve(system, arriving.reshape(-1)).reshape(arriving.shape)
+    factors, pivots = jax.scipy.linalg.lu_factor(system)
+    u = jax.scipy.linalg.lu_solve((factors, pivots), arriving.reshape(-1)).reshape(arriving.shape)
     change = (own + jnp.einsum("nsc,cn->ns", from_arriving, u)).T
-    onward = jnp.all(jnp.linalg.slogdet(node)[0] >= 0) & (jnp.linalg.slogdet(system)[0] >= 0)
-    return change, onward
+    swaps = jnp.sum(pivots != jnp.arange(pivots.shape[0], dtype=pivots.dtype))
+    negative = swaps + jnp.sum(jnp.diagonal(factors) < 0)
+    return change, jnp.all(node_signs >= 0) & (negative % 2 == 0)
 
 
 def _arriving(network: Network, x: Array, inputs: Any) -> Channels:

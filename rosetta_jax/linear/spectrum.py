@@ -23,7 +23,16 @@ import jax.numpy as jnp
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Complex, CrossSpectrum, Float, Int, Scalar, Spectrum
-from rosetta_jax.linear.blocks import Blocks, Responses, linearise, loop, responses, transport_at
+from rosetta_jax.linear.blocks import (
+    Blocks,
+    Responses,
+    linearise,
+    loop,
+    node_responses,
+    over_frequencies,
+    product,
+    transport_at,
+)
 from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point
 from rosetta_jax.linear.stability import is_stable
 from rosetta_jax.network import Network, as_network
@@ -51,7 +60,9 @@ class Linearisation(eqx.Module):
     point: FixedPoint
     blocks: Blocks
 
-    def inputs_density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies n p"]:
+    def inputs_density(
+        self, omega: Float[Array, " frequencies"]
+    ) -> Float[Array, "frequencies n p"]:
         """Two-sided density of the noise at each node and port."""
         noise = self.network.noise
         shape = (omega.shape[0], self.network.nodes, len(self.network.noise_ports))
@@ -91,17 +102,16 @@ def power_spectrum(
     return _spectrum(network, _frequencies(frequencies), network.noise_ports, check, power_density)
 
 
-def power_density(
-    linearisation: Linearisation, omega: Float[Array, " frequencies"]
-) -> Spectrum:
+def power_density(linearisation: Linearisation, omega: Float[Array, " frequencies"]) -> Spectrum:
     """Two-sided power density at angular frequencies, without a judgement of stability."""
     noise = linearisation.inputs_density(omega)
 
-    def at(omega: Scalar, noise: Float[Array, "nodes p"]) -> Float[Array, " nodes"]:
-        K = transport_at(linearisation.network, omega)
-        return _power(responses(linearisation.blocks, omega), K, noise)
+    nodes = node_responses(linearisation.blocks)
 
-    return jax.vmap(at)(omega, noise) + linearisation.sensor_density(omega)
+    def at(omega: Scalar, noise: Float[Array, "nodes p"]) -> Float[Array, " nodes"]:
+        return _power(nodes(omega), transport_at(linearisation.network, omega), noise)
+
+    return over_frequencies(at, omega, noise) + linearisation.sensor_density(omega)
 
 
 def cross_spectrum(
@@ -120,17 +130,17 @@ def cross_density(
     noise = linearisation.inputs_density(omega)
     sensor = linearisation.sensor_density(omega)
 
+    transfer = _transfer(linearisation)
+
     def at(omega: Scalar, noise: Array, sensor: Array) -> Complex[Array, "nodes nodes"]:
-        X = transfer(linearisation, omega)
+        X = transfer(omega)
         density = jnp.einsum("ijp,jp,kjp->ik", X, noise.astype(X.dtype), X.conj())
         return density + jnp.diag(sensor).astype(X.dtype)
 
-    return jax.vmap(at)(omega, noise, sensor)
+    return over_frequencies(at, omega, noise, sensor)
 
 
-def coherence(
-    system: Network | Rung, frequencies: Any, *, check: bool = True
-) -> LinearSpectrum:
+def coherence(system: Network | Rung, frequencies: Any, *, check: bool = True) -> LinearSpectrum:
     r"""The squared coherence $|S_{ij}|^2 / (S_{ii} S_{jj})$, between 0 and 1."""
     found = cross_spectrum(system, frequencies, check=check)
     power = jnp.real(jnp.diagonal(found.density, axis1=1, axis2=2))
@@ -159,34 +169,47 @@ def response(
 def _transfers(
     linearisation: Linearisation, omega: Float[Array, " frequencies"]
 ) -> Complex[Array, "frequencies nodes nodes p"]:
-    return jax.vmap(lambda omega: transfer(linearisation, omega))(omega)
+    return over_frequencies(_transfer(linearisation), omega)
 
 
-def transfer(linearisation: Linearisation, omega: Scalar) -> Complex[Array, "nodes nodes p"]:
-    """`X`, from every input of every node to every signal, at one angular frequency."""
-    node = responses(linearisation.blocks, omega)
-    K = transport_at(linearisation.network, omega)
-    _, X = _routes(node, K)
-    return X
+def _transfer(
+    linearisation: Linearisation,
+) -> Callable[[Scalar], Complex[Array, "nodes nodes p"]]:
+    """`X`, from every input of every node to every signal, as a function of angular frequency."""
+    nodes = node_responses(linearisation.blocks)
+
+    def at(omega: Scalar) -> Complex[Array, "nodes nodes p"]:
+        _, _, X = _routes(nodes(omega), transport_at(linearisation.network, omega))
+        return X
+
+    return at
 
 
-def _routes(node: Responses, K: Complex[Array, "nodes nodes"]) -> tuple[Array, Array]:
-    """`Z = Q (I - K T)^-1`, (nodes, channels, nodes), and `X`, (nodes, nodes, ports)."""
+def _routes(
+    node: Responses, K: Complex[Array, "nodes nodes"]
+) -> tuple[
+    Complex[Array, "cn cn"], Complex[Array, "nodes c nodes"], Complex[Array, "nodes nodes p"]
+]:
+    """`W = (I - K T)^-1` over all channels, `Z K = Q W K`, and `X`."""
     nodes, channels = node.Q.shape
-    M = jnp.eye(channels * nodes, dtype=K.dtype) - loop(K, node.T)
-    spread = jnp.einsum("ic,ij->cji", node.Q, jnp.eye(nodes, dtype=K.dtype))
-    Z = jnp.linalg.solve(M.T, spread.reshape(channels * nodes, nodes)).T
-    Z = Z.reshape(nodes, channels, nodes)
-    ZK = jnp.einsum("icj,jk->ick", Z, K)
+    W = jnp.linalg.inv(jnp.eye(channels * nodes, dtype=K.dtype) - loop(K, node.T))
+    Z = _leaving(node, W)
+    ZK = product(Z.reshape(nodes * channels, nodes), K).reshape(nodes, channels, nodes)
     own = jnp.einsum("ip,ij->ijp", node.D, jnp.eye(nodes, dtype=K.dtype))
-    return Z, jnp.einsum("icj,jcp->ijp", ZK, node.T_u) + own
+    return W, ZK, jnp.einsum("icj,jcp->ijp", ZK, node.T_u) + own
+
+
+def _leaving(node: Responses, W: Complex[Array, "cn cn"]) -> Complex[Array, "nodes c nodes"]:
+    """`Z = Q W`."""
+    nodes, channels = node.Q.shape
+    return jnp.einsum("id,dicj->icj", node.Q, W.reshape(channels, nodes, channels, nodes))
 
 
 @jax.custom_jvp
 def _power(
     node: Responses, K: Complex[Array, "nodes nodes"], noise: Float[Array, "nodes p"]
 ) -> Float[Array, " nodes"]:
-    _, X = _routes(node, K)
+    _, _, X = _routes(node, K)
     return jnp.einsum("ijp,jp->i", X.real**2 + X.imag**2, noise)
 
 
@@ -195,19 +218,18 @@ def _power_derivative(primals: Any, tangents: Any) -> tuple[Array, Array]:
     node, K, noise = primals
     d_node, d_K, d_noise = tangents
     nodes, channels = node.Q.shape
-    Z, X = _routes(node, K)
+    W, ZK, X = _routes(node, K)
     squared = X.real**2 + X.imag**2
     power = jnp.einsum("ijp,jp->i", squared, noise)
     weighed = noise.astype(X.dtype)[None] * X.conj()
     G = jnp.einsum("jcp,ijp->cji", node.T_u, weighed)
-    M = jnp.eye(channels * nodes, dtype=K.dtype) - loop(K, node.T)
-    KG = jnp.einsum("kj,cji->cki", K, G).reshape(channels * nodes, nodes)
-    YG = jnp.linalg.solve(M, KG).reshape(channels, nodes, nodes)
+    KG = jax.vmap(product, in_axes=(None, 0))(K, G).reshape(channels * nodes, nodes)
+    YG = product(W, KG).reshape(channels, nodes, nodes)
     U = G + jnp.einsum("jcd,dji->cji", node.T, YG)
-    ZK = jnp.einsum("icj,jk->ick", Z, K)
+    moved = jax.vmap(product, in_axes=(None, 0))(d_K, U)
     change = (
         jnp.einsum("ic,cii->i", d_node.Q, YG)
-        + jnp.einsum("icj,jk,cki->i", Z, d_K, U)
+        + jnp.einsum("icj,cji->i", _leaving(node, W), moved)
         + jnp.einsum("icj,jcd,dji->i", ZK, d_node.T, YG)
         + jnp.einsum("icj,jcp,ijp->i", ZK, d_node.T_u, weighed)
         + jnp.einsum("ip,iip->i", d_node.D, weighed)
@@ -233,11 +255,11 @@ def _spectrum(
         return 2 * density_of(linearisation, 2 * jnp.pi * frequencies)
 
     # Judged first: an unstable point costs no spectrum, and the two never run at the same time.
-    blank = jax.tree.map(lambda leaf: jnp.full(leaf.shape, jnp.nan, leaf.dtype), jax.eval_shape(density))
-    density = jax.lax.cond(status == Status.ok, density, lambda: blank)
-    status = first_failure(
-        status, status_where(~jnp.all(jnp.isfinite(density)), Status.non_finite)
+    blank = jax.tree.map(
+        lambda leaf: jnp.full(leaf.shape, jnp.nan, leaf.dtype), jax.eval_shape(density)
     )
+    density = jax.lax.cond(status == Status.ok, density, lambda: blank)
+    status = first_failure(status, status_where(~jnp.all(jnp.isfinite(density)), Status.non_finite))
     return LinearSpectrum(frequencies, density, status)
 
 

@@ -26,7 +26,7 @@ import jax.numpy as jnp
 from rosetta_jax._types import Array, Bool, Float, Int, Scalar
 from rosetta_jax.linear.blocks import Blocks, linearise, loop, transport_at
 from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point
-from rosetta_jax.linear.polynomials import NodePolynomials, node_polynomials
+from rosetta_jax.linear.resolvent import Transfer, resolvent
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.results import Status, first_failure, status_where
 from rosetta_jax.system import Rung
@@ -162,18 +162,18 @@ class _NodeValues(eqx.Module):
 
 class _NodeGrid(eqx.Module):
     grid: _Grid
-    polynomials: NodePolynomials
+    transfer: Transfer
     decided: Bool[Array, ""]
 
 
 def _node_grid(blocks: Blocks) -> _NodeGrid:
-    scale = _typical_frequency(blocks)
-    polynomials = node_polynomials(blocks, scale)
+    transfer = resolvent(blocks.A).between(blocks.S, blocks.B)
+    scale = transfer.scale
 
     def measure(places: Array) -> _NodeValues:
         # Places not in use are infinite; any frequency will do for them.
         at = jnp.where(jnp.isfinite(places), places, 0.5)
-        return jax.vmap(lambda place: _node_values(polynomials, place))(at)
+        return jax.vmap(lambda place: _node_values(transfer, place))(at)
 
     def rough(place: Array, values: _NodeValues) -> Array:
         width = _omega(place[1:], scale) - _omega(place[:-1], scale)
@@ -185,21 +185,21 @@ def _node_grid(blocks: Blocks) -> _NodeGrid:
         [jnp.linspace(0, 0.95, _FIRST - 16), 1 - jnp.geomspace(0.045, 1 - last, 16)]
     ).astype(dtype)
     grid, decided = _refined(measure, rough, _begin(measure, first, _NODE_GRID))
-    return _NodeGrid(grid, polynomials, decided)
+    return _NodeGrid(grid, transfer, decided)
 
 
-def _node_values(polynomials: NodePolynomials, place: Scalar) -> _NodeValues:
-    scale = polynomials.scale
+def _node_values(transfer: Transfer, place: Scalar) -> _NodeValues:
+    scale = transfer.scale
     omega = _omega(place, scale)
-    values = polynomials.at(omega)
-    components = polynomials.determinant.shape[0] - 1
+    values = transfer.at(omega)
+    components = transfer.below.shape[0] - 1
     reference = jax.lax.complex(scale, omega)
     into_phase = jax.lax.complex(jnp.zeros_like(scale), components * jnp.ones_like(scale))
     nearness = jnp.abs(values.log_slope - into_phase / reference)
     return _NodeValues(
         angle=jnp.angle(values.determinant) - components * jnp.angle(reference),
         nearness=jnp.max(nearness),
-        size=jnp.sqrt(jnp.sum(jnp.abs(values.T) ** 2, axis=(1, 2))),
+        size=jnp.sqrt(jnp.sum(jnp.abs(values.value) ** 2, axis=(1, 2))),
     )
 
 
@@ -253,7 +253,7 @@ def _network_modes(
 ) -> tuple[Int[Array, ""], Bool[Array, ""], Int[Array, ""]]:
     """Modes that coupling adds to those of the nodes alone; whether decided; determinants used."""
     grid, decided = _network_grid(network, nodes)
-    scale = nodes.polynomials.scale
+    scale = nodes.transfer.scale
     used = jnp.isfinite(grid.place[1:])
     width = _omega(grid.place[1:], scale) - _omega(grid.place[:-1], scale)
     predicted = width * (grid.values.turning[1:] + grid.values.turning[:-1]) / 2
@@ -267,7 +267,7 @@ def _network_modes(
 
 
 def _network_grid(network: Network, nodes: _NodeGrid) -> tuple[_Grid, Bool[Array, ""]]:
-    polynomials, scale = nodes.polynomials, nodes.polynomials.scale
+    transfer, scale = nodes.transfer, nodes.transfer.scale
     nothing = _NetworkValues(*(jnp.zeros((), scale.dtype) for _ in range(5)))
 
     def measure(places: Array) -> _NetworkValues:
@@ -275,7 +275,7 @@ def _network_grid(network: Network, nodes: _NodeGrid) -> tuple[_Grid, Bool[Array
         return jax.lax.map(
             lambda place: jax.lax.cond(
                 jnp.isfinite(place),
-                lambda: _network_values(network, polynomials, place),
+                lambda: _network_values(network, transfer, place),
                 lambda: nothing,
             ),
             places,
@@ -302,39 +302,32 @@ def resolving_frequencies(network: Network, blocks: Blocks) -> Float[Array, " fr
     network, blocks = jax.lax.stop_gradient((network, blocks))
     nodes = _node_grid(blocks)
     grid, _ = _network_grid(network, nodes)
-    scale = nodes.polynomials.scale
+    scale = nodes.transfer.scale
     place = jnp.where(jnp.isfinite(grid.place), grid.place, -1.0)
     return jnp.sort(_omega(jnp.where(place < 0, jnp.max(place), place), scale))
 
 
-def _network_values(
-    network: Network, polynomials: NodePolynomials, place: Scalar
-) -> _NetworkValues:
-    omega = _omega(place, polynomials.scale)
-    node = polynomials.at(omega)
-    T, K = node.T, transport_at(network, omega)
-    change = loop(K, node.dT)
+def _network_values(network: Network, transfer: Transfer, place: Scalar) -> _NetworkValues:
+    omega = _omega(place, transfer.scale)
+    node = transfer.at(omega)
+    T, K = node.value, transport_at(network, omega)
+    change = loop(K, node.slope)
     delays = network.delays()
     if delays is not None:
         change = change + loop(-1j * delays.astype(K.dtype) * K, T)
     M = jnp.eye(change.shape[0], dtype=K.dtype) - loop(K, T)
-    sign, log_size = jnp.linalg.slogdet(M)
-    relative = jnp.linalg.solve(M, change)
+    factors, pivots = jax.scipy.linalg.lu_factor(M)
+    diagonal = jnp.diagonal(factors)
+    swaps = jnp.sum(pivots != jnp.arange(pivots.shape[0], dtype=pivots.dtype))
+    relative = jax.scipy.linalg.lu_solve((factors, pivots), change)
     slope = -jnp.trace(relative)
     return _NetworkValues(
-        log_size=log_size,
-        angle=jnp.angle(sign),
+        log_size=jnp.sum(jnp.log(jnp.abs(diagonal))),
+        angle=_wrapped(jnp.sum(jnp.angle(diagonal)) + jnp.pi * swaps.astype(K.real.dtype)),
         growth=slope.real,
         turning=slope.imag,
         nearness=jnp.sqrt(jnp.sum(jnp.abs(relative) ** 2)),
     )
-
-
-def _typical_frequency(blocks: Blocks) -> Scalar:
-    """The geometric mean size of a node's modes (rad/s), averaged over nodes."""
-    sign, log_size = jnp.linalg.slogdet(blocks.A)
-    size = jnp.where(sign == 0, 1.0, jnp.exp(log_size / blocks.A.shape[-1]))
-    return jnp.maximum(jnp.mean(size), 1e-3)
 
 
 def _wrapped(angle: Array) -> Array:

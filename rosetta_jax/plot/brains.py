@@ -110,7 +110,7 @@ def _row(
         order = np.flatnonzero(seen)[np.argsort(sign * centres[seen, near], kind="stable")]
         axes.scatter(
             *place[order].T,
-            s=_sizes(values[order], norm),
+            s=_sizes(values[order], norm, colours),
             c=values[order],
             cmap=colours,
             norm=norm,
@@ -204,8 +204,8 @@ def _scale(values: np.ndarray) -> tuple[Normalize, str]:
     return Normalize(low, high), "viridis"
 
 
-def _sizes(values: np.ndarray, norm: Normalize) -> np.ndarray:
+def _sizes(values: np.ndarray, norm: Normalize, colours: str) -> np.ndarray:
     share = np.asarray(norm(values), dtype=float)
-    if norm.vmin is not None and norm.vmin < 0 < (norm.vmax or 0.0):
+    if colours != "viridis":
         share = np.abs(2 * share - 1)
     return SMALLEST + (LARGEST - SMALLEST) * share

@@ -1,11 +1,12 @@
 """Linear theory in plain NumPy, from the full Jacobian of a whole network: slow and obvious.
 
-States, channels and inputs of all nodes are flat vectors, component by component: `[c * nodes + i]`.
+States, channels and inputs of all nodes are flat vectors, by component: `[c * nodes + i]`.
 """
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -51,6 +52,19 @@ class Dense(NamedTuple):
 def dense(network: rj.Network, ports: Sequence[str], point: FixedPoint | None = None) -> Dense:
     """The derivatives of `network` at its fixed point, by differentiating it as a whole."""
     point = fixed_point(network) if point is None else point
+    parts = (_flat(part) for part in _derivatives(network, point, tuple(ports)))
+    delays = network.delays()
+    weights = np.asarray(network.connectome.weights)
+    return Dense(
+        *parts,
+        weights=weights,
+        delays=np.zeros_like(weights) if delays is None else np.asarray(delays),
+        channels=point.arriving.shape[0],
+    )
+
+
+@eqx.filter_jit
+def _derivatives(network: rj.Network, point: FixedPoint, ports: tuple[str, ...]) -> tuple:
     x, arriving = stack_state(point.state), point.arriving
     u = jnp.zeros((len(ports), network.nodes))
 
@@ -71,19 +85,10 @@ def dense(network: rj.Network, ports: Sequence[str], point: FixedPoint | None = 
     def signal(x: jax.Array, u: jax.Array) -> jax.Array:
         return network.signal(state(x), outside(u))[None]
 
-    delays = network.delays()
-    weights = np.asarray(network.connectome.weights)
-    return Dense(
-        *(_flat(part) for part in jax.jacfwd(drift, argnums=(0, 1))(x, arriving, u)),
-        S=_flat(jax.jacfwd(sent)(x, u)),
-        O=_flat(jax.jacfwd(signal)(x, u)),
-        E=_flat(jax.jacfwd(drift, argnums=2)(x, arriving, u)),
-        F=_flat(jax.jacfwd(sent, argnums=1)(x, u)),
-        P=_flat(jax.jacfwd(signal, argnums=1)(x, u)),
-        weights=weights,
-        delays=np.zeros_like(weights) if delays is None else np.asarray(delays),
-        channels=arriving.shape[0],
-    )
+    A, B, E = jax.jacfwd(drift, argnums=(0, 1, 2))(x, arriving, u)
+    S, F = jax.jacfwd(sent, argnums=(0, 1))(x, u)
+    O, P = jax.jacfwd(signal, argnums=(0, 1))(x, u)
+    return A, B, S, O, E, F, P
 
 
 def _flat(jacobian: jax.Array) -> np.ndarray:
@@ -122,7 +127,9 @@ def _lagrange(points: np.ndarray, at: float) -> np.ndarray:
     if np.any(points == at):
         return (points == at).astype(float)
     order = len(points) - 1
-    weights = (-1.0) ** np.arange(order + 1) * np.where(np.isin(np.arange(order + 1), (0, order)), 0.5, 1)
+    weights = (-1.0) ** np.arange(order + 1) * np.where(
+        np.isin(np.arange(order + 1), (0, order)), 0.5, 1
+    )
     terms = weights / (at - points)
     return terms / terms.sum()
 

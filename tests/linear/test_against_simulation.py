@@ -1,4 +1,4 @@
-"""Theory and simulation test each other: spectra of noisy networks, answers to fields and currents."""
+"""Theory and simulation test each other: spectra of noisy networks, answers to fields."""
 
 import functools
 
@@ -83,13 +83,15 @@ def test_a_simulated_spectrum_scatters_as_it_must(name):
     assert 0.85 < _scores(name).std() < 1.15
 
 
-# --- answers to a sinusoid at one node --------------------------------------------------------------
+# --- answers to a sinusoid at one node ----------------------------------------------------------
 
 FREQUENCY, STRENGTH = 40.0, 1e-3
-FEW = random_connectome(np.random.default_rng(12), 3, longest=100.0, share=1.0)
+FEW = random_connectome(np.random.default_rng(12), 4, longest=100.0, share=1.0)
 DRIVEN = {
-    "columns": rj.Network(rj.JansenRit(bias=[60.0, 40.0, 20.0]), FEW, gain=10.0),
-    "oscillators": rj.Network(rj.HarmonicOscillator(-8.0, [200.0, 250.0, 300.0]), FEW, gain=5.0),
+    "columns": rj.Network(rj.JansenRit(bias=[60.0, 40.0, 20.0, 30.0]), FEW, gain=10.0),
+    "oscillators": rj.Network(
+        rj.HarmonicOscillator(-8.0, [200.0, 250.0, 300.0, 220.0]), FEW, gain=5.0
+    ),
 }
 
 
@@ -99,7 +101,7 @@ def _answers(name):
     network, dt = DRIVEN[name], 1e-4
     rest = fixed_point(network)
     field = rj.Field(
-        strength=jnp.array([STRENGTH, 0.0, 0.0]),
+        strength=jnp.array([STRENGTH, 0.0, 0.0, 0.0]),
         waveform=rj.Sinusoid(1.0, FREQUENCY),
         polarisability=1.0,
     )
@@ -114,7 +116,7 @@ def _answers(name):
     return simulated, STRENGTH * np.asarray(exact)
 
 
-@pytest.mark.parametrize("node", range(3))
+@pytest.mark.parametrize("node", range(4))
 @pytest.mark.parametrize("name", DRIVEN)
 def test_a_field_at_one_node_moves_every_node_as_predicted(name, node):
     simulated, exact = _answers(name)

@@ -6,7 +6,8 @@ import pytest
 
 import rosetta_jax as rj
 from rosetta_jax.linear import fixed_point
-from rosetta_jax.linear.blocks import linearise, loop, responses, shifted, transport_at
+from rosetta_jax.linear.blocks import linearise, loop, node_responses, transport_at
+from rosetta_jax.linear.resolvent import resolvent
 
 from .dense import dense, random_connectome
 
@@ -67,7 +68,7 @@ def test_a_field_moves_what_jansen_rit_sends_at_once():
 @pytest.mark.parametrize("omega", [0.0, 40.0, -300.0])
 def test_responses_are_those_of_the_resolvent(case, omega):
     network, blocks, _ = case
-    node = responses(blocks, jnp.asarray(omega))
+    node = node_responses(blocks)(jnp.asarray(omega))
     for i in range(network.nodes):
         A, B, S, O, E, F, P = (np.asarray(leaf)[i] for leaf in vars(blocks).values())
         R = np.linalg.inv(1j * omega * np.eye(len(A)) - A)
@@ -77,9 +78,23 @@ def test_responses_are_those_of_the_resolvent(case, omega):
         np.testing.assert_allclose(node.D[i], O @ R @ E + P, rtol=1e-10, atol=1e-14)
 
 
-def test_shifted_is_i_omega_minus_A():
-    A = jnp.arange(8.0).reshape(2, 2, 2)
-    np.testing.assert_array_equal(shifted(A, jnp.asarray(3.0)), 3j * np.eye(2) - np.asarray(A))
+@pytest.mark.parametrize("rate", [0.0, 3.0, 500.0])
+def test_the_resolvent_at_a_real_rate_is_an_inverse(case, rate):
+    _, blocks, _ = case
+    inverse, sign = resolvent(blocks.A).inverse(jnp.asarray(rate))
+    shifted = rate * np.eye(blocks.A.shape[-1]) - np.asarray(blocks.A)
+    expected = np.linalg.inv(shifted)
+    np.testing.assert_allclose(inverse, expected, rtol=1e-9, atol=1e-12 * abs(expected).max())
+    np.testing.assert_array_equal(sign, np.sign(np.linalg.det(shifted)))
+
+
+def test_the_slope_of_a_transfer_function_is_that_of_differences(case):
+    _, blocks, _ = case
+    transfer = resolvent(blocks.A).between(blocks.S, blocks.B)
+    ahead, behind = (transfer(jnp.asarray(60.0 + step)) for step in (1e-3, -1e-3))
+    slope = transfer.at(jnp.asarray(60.0)).slope
+    scale = float(jnp.max(jnp.abs(slope)))
+    np.testing.assert_allclose(slope, (ahead - behind) / 2e-3, rtol=1e-6, atol=1e-7 * scale)
 
 
 def test_transport_delays_by_the_phase(case):

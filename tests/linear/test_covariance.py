@@ -63,7 +63,10 @@ def test_jansen_rit_has_its_printed_variance():
 
 CONNECTOME = random_connectome(np.random.default_rng(5), 3)
 COLUMNS = rj.Network(
-    rj.JansenRit(bias=[60.0, 40.0, 20.0]), CONNECTOME, gain=10.0, noise=rj.WhiteNoise([0.1, 0.2, 0.3])
+    rj.JansenRit(bias=[60.0, 40.0, 20.0]),
+    CONNECTOME,
+    gain=10.0,
+    noise=rj.WhiteNoise([0.1, 0.2, 0.3]),
 )
 
 
@@ -103,7 +106,7 @@ def test_slow_and_fast_noise_have_their_closed_form(tau):
     assert abs(found / expected - 1) < 1e-5
 
 
-# --- bands ------------------------------------------------------------------------------------------
+# --- bands --------------------------------------------------------------------------------------
 
 
 def _integral(network, low, high):
@@ -156,7 +159,7 @@ def test_an_unstable_network_has_no_covariance():
     assert np.isnan(np.asarray(found.matrix)).all()
 
 
-# --- the Lyapunov equation --------------------------------------------------------------------------
+# --- the Lyapunov equation ----------------------------------------------------------------------
 
 
 def _stable(size, seed, spread=1.0):

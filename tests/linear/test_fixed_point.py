@@ -24,12 +24,10 @@ def _network(bias, gain, connectome=CONNECTOME):
 
 @eqx.filter_jit
 def _solved(bias, gain):
-    """The drift at the fixed point of a network, relative to what balances there, and the status."""
+    """The drift at the fixed point, relative to what balances there, and the status."""
     network = _network(bias, gain)
     point = fixed_point(network)
-    field = network.vector_field(
-        jnp.zeros(()), point.state, point.arriving, network.rung.Inputs()
-    )
+    field = network.vector_field(jnp.zeros(()), point.state, point.arriving, network.rung.Inputs())
     # The second derivatives balance terms of size a^2 y.
     size = 1e4 * jnp.max(jnp.abs(stack_state(point.state)))
     return jnp.max(jnp.abs(stack_state(field))) / size, point.status
@@ -101,7 +99,7 @@ def test_what_arrives_is_what_is_sent_through_the_weights():
     np.testing.assert_allclose(point.arriving[0], CONNECTOME.weights @ sent, rtol=1e-12)
 
 
-# --- derivatives ------------------------------------------------------------------------------------
+# --- derivatives --------------------------------------------------------------------------------
 
 
 @eqx.filter_jit
@@ -150,7 +148,7 @@ def test_no_derivative_flows_from_the_start():
     assert abs(float(jax.grad(measure)(jnp.asarray(0.1)))) < 1e-9
 
 
-# --- lanes and precision ----------------------------------------------------------------------------
+# --- lanes and precision ------------------------------------------------------------------------
 
 
 def test_a_lane_without_a_fixed_point_does_not_hurt_the_others():

@@ -10,7 +10,6 @@ import pytest
 
 import rosetta_jax as rj
 from rosetta_jax.linear import fixed_point, stability
-from rosetta_jax.linear.stability import _perron_ratio
 
 from .dense import characteristic_roots, dense, random_connectome
 
@@ -31,7 +30,7 @@ def _additive(u, connectome):
 def _sharp(u, connectome):
     """Nearly undamped nodes of nearly one frequency, weakly coupled."""
     alpha = -(10 ** u(-3, 0, NODES)) * np.where(u(size=NODES) < 0.2, -1, 1)
-    rung = rj.StuartLandau(alpha=alpha, omega=u(62, 63, NODES))
+    rung = rj.HarmonicOscillator(alpha=alpha, omega=u(62, 63, NODES))
     return rj.Network(rung, connectome, coupling="additive", gain=10 ** u(-4, 0))
 
 
@@ -45,21 +44,26 @@ FAMILIES = {"diffusive": _diffusive, "additive": _additive, "sharp": _sharp, "ja
 
 @functools.cache
 def _sample(family, longest, number):
-    """Random networks with their stability and the real parts of their true modes."""
-    rng = np.random.default_rng([ord(family[0]), int(longest or 0)])
+    """Random networks with their stability and the real parts of their true modes.
+
+    Lengths of zero compile to the same program as others.
+    """
+    rng = np.random.default_rng([ord(family[0]), int(longest)])
     found = []
     for _ in range(number):
         connectome = random_connectome(rng, NODES, longest=longest)
         network = FAMILIES[family](rng.uniform, connectome)
         point = fixed_point(network)
         matrices = dense(network, network.rung.noise_ports, point)
-        roots = matrices.eigenvalues() if longest is None else characteristic_roots(matrices, 16)
+        roots = matrices.eigenvalues() if longest == 0 else characteristic_roots(matrices, 16)
         found.append((stability(network, point), roots.real))
     return found
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize(("longest", "number"), [(None, 25), (200.0, 12)], ids=["instant", "delayed"])
+@pytest.mark.parametrize(
+    ("longest", "number"), [(0.0, 25), (200.0, 12)], ids=["instant", "delayed"]
+)
 def test_the_count_is_that_of_the_true_modes(family, longest, number):
     sample = _sample(family, longest, number)
     counts = [int(found.unstable_modes) for found, _ in sample]
@@ -68,13 +72,13 @@ def test_the_count_is_that_of_the_true_modes(family, longest, number):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_random_networks_are_decided(family):
-    status = [int(found.status) for found, _ in _sample(family, None, 25)]
+    status = [int(found.status) for found, _ in _sample(family, 0.0, 25)]
     assert set(status) <= {rj.Status.ok, rj.Status.unstable}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_sample_holds_stable_and_unstable_networks(family):
-    unstable = [bool((growth > 0).any()) for _, growth in _sample(family, None, 25)]
+    unstable = [bool((growth > 0).any()) for _, growth in _sample(family, 0.0, 25)]
     assert {True, False} == set(unstable)
 
 
@@ -158,14 +162,14 @@ def _near(y):
     return rj.JansenRit.State(**{name: jnp.full(1, value) for name, value in values.items()})
 
 
-# --- the certificate --------------------------------------------------------------------------------
+# --- the certificate ----------------------------------------------------------------------------
 
 
 def test_the_bound_never_certifies_an_unstable_network():
     certified = [
         growth.max()
         for family in FAMILIES
-        for longest, number in ((None, 25), (200.0, 12))
+        for longest, number in ((0.0, 25), (200.0, 12))
         for found, growth in _sample(family, longest, number)
         if found.loop_gain < 1 and found.unstable_modes == 0
     ]
@@ -185,20 +189,12 @@ def test_a_network_beyond_the_bound_is_counted(share):
 
 
 def test_the_bound_is_not_far_from_the_threshold():
-    # Of an equal pair the small gain is exact, but for the room left and the norm of two channels.
+    # Of an equal pair the small gain is exact, but for the room left.
     bound = float(stability(_pair(-2.0, 1.0)).loop_gain)
-    assert 0.5 < bound < 0.5 * 1.2 * np.sqrt(2) * 1.01
+    assert 0.5 < bound < 0.5 * 1.2 * 1.02
 
 
-def test_the_ratio_bounds_the_spectral_radius():
-    rng = np.random.default_rng(4)
-    for density in (0.1, 0.5, 1.0):
-        weights = rng.exponential(size=(12, 12)) * (rng.random((12, 12)) < density)
-        radius = np.abs(np.linalg.eigvals(weights)).max()
-        assert _perron_ratio(jnp.asarray(weights)).max() >= radius * (1 - 1e-12)
-
-
-# --- lanes ------------------------------------------------------------------------------------------
+# --- lanes --------------------------------------------------------------------------------------
 
 
 def test_lanes_are_judged_one_by_one():
@@ -212,12 +208,11 @@ def test_a_point_that_was_not_found_is_not_judged():
     assert stability(network).status == rj.Status.no_fixed_point
 
 
-# --- delays -----------------------------------------------------------------------------------------
+# --- delays -------------------------------------------------------------------------------------
 
 
 def test_a_delay_can_stabilise():
-    # Half a turn of delay makes the coupling of an equal pair fall on the anti-phase mode; a quarter
-    # of a turn makes it imaginary, which no longer lifts the growth above zero.
+    # A quarter of a turn of delay makes the coupling imaginary, so it lifts no growth above zero.
     quarter = 0.25 / 10 * 10e3
     instant, delayed = _pair(-2.0, 2.4), _pair(-2.0, 2.4, length=quarter)
     roots = characteristic_roots(dense(delayed, ("x", "y")), 24).real
@@ -227,7 +222,7 @@ def test_a_delay_can_stabilise():
 
 @functools.cache
 def _perturbed(gain):
-    """Log-size of a small perturbation of a delayed column network in time, and the leading root."""
+    """How a small perturbation of delayed columns grows (1/s), the leading root, the modes."""
     connectome = random_connectome(np.random.default_rng(7), 4, longest=150.0)
     network = rj.Network(rj.JansenRit(bias=330.0), connectome, gain=gain)
     point = fixed_point(network)

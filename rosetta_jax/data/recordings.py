@@ -1,0 +1,185 @@
+"""Recordings: power spectra of regions of one person or many, each with a connectome.
+
+The file is a NumPy `.npz` with the keys
+
+============= ================================== ======================================================
+`frequencies` (F,)                               Hz, above zero, increasing
+`psd`         (nodes, F) or (people, nodes, F)   power per hertz, above zero
+`weights`     (nodes, nodes) or (people, ...)    [target, source], not negative
+`lengths`     the same, optional                 tract lengths, mm
+`labels`      (nodes,), optional                 names of regions
+`centres`     (nodes, 3), optional               centres of regions, mm
+============= ================================== ======================================================
+"""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+
+from rosetta_jax._types import Float
+from rosetta_jax.network import Connectome
+
+NEEDED = ("frequencies", "psd", "weights")
+OPTIONAL = ("lengths", "labels", "centres")
+
+
+class Recordings(eqx.Module):
+    """Spectra of people: `frequencies` (F,) Hz, `spectra` (people, F, nodes), one connectome a person."""
+
+    frequencies: Float[np.ndarray, " frequencies"]
+    spectra: Float[np.ndarray, "people frequencies nodes"]
+    connectomes: tuple[Connectome, ...]
+
+    def __check_init__(self):
+        people, bins, nodes = self.spectra.shape
+        if bins != len(self.frequencies):
+            raise ValueError(
+                f"`frequencies` has {len(self.frequencies)} bins and `psd` {bins}: they must agree."
+            )
+        if len(self.connectomes) != people:
+            raise ValueError(
+                f"there are spectra of {people} people and {len(self.connectomes)} connectomes."
+            )
+        if any(connectome.nodes != nodes for connectome in self.connectomes):
+            found = sorted({connectome.nodes for connectome in self.connectomes})
+            raise ValueError(
+                f"`psd` has {nodes} regions and `weights` {found}: they must list the same regions."
+            )
+
+    @property
+    def people(self) -> int:
+        """How many people there are."""
+        return self.spectra.shape[0]
+
+    def within(self, low: float, high: float) -> "Recordings":
+        """Only the bins from `low` to `high` (Hz, ends included). Raises where none is left."""
+        inside = (self.frequencies >= low) & (self.frequencies <= high)
+        if inside.sum() < 2:
+            raise ValueError(
+                f"`band` {low:g}-{high:g} Hz holds {inside.sum()} bins of "
+                f"{self.frequencies[0]:g}-{self.frequencies[-1]:g} Hz: at least 2 are needed."
+            )
+        return Recordings(self.frequencies[inside], self.spectra[:, inside], self.connectomes)
+
+
+def load_recordings(path: str | Path, normalisation: str = "eigenvalue") -> Recordings:
+    """Read recordings from an `.npz` file (see the module's top), and normalise each person's weights.
+
+    Raises `FileNotFoundError` where there is no file and `ValueError` where it cannot be read, a key is
+    missing or unknown, or a value does not fit, naming what was found and what is needed.
+    """
+    arrays = _read(Path(path))
+    _require_keys(path, arrays)
+    frequencies = _increasing(np.asarray(arrays["frequencies"], dtype=float))
+    psd = _stack("psd", np.asarray(arrays["psd"], dtype=float), 3)
+    weights = _stack("weights", np.asarray(arrays["weights"], dtype=float), 3)
+    people, nodes = psd.shape[0], psd.shape[1]
+    _require_psd(psd, len(frequencies))
+    lengths = arrays.get("lengths")
+    lengths = None if lengths is None else _stack("lengths", np.asarray(lengths, dtype=float), 3)
+    labels = [str(label) for label in arrays["labels"]] if "labels" in arrays else None
+    connectomes = tuple(
+        _connectome(
+            person,
+            _of_person("weights", weights, person, people, nodes),
+            None if lengths is None else _of_person("lengths", lengths, person, people, nodes),
+            labels,
+            arrays.get("centres"),
+            normalisation,
+        )
+        for person in range(people)
+    )
+    return Recordings(frequencies, np.swapaxes(psd, 1, 2), connectomes)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}: give the path of an .npz file.")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise ValueError(
+            f"{path} cannot be read as an .npz file ({error}): write it with numpy.savez, without objects."
+        ) from error
+
+
+def _require_keys(path: Any, arrays: dict[str, np.ndarray]) -> None:
+    missing = [key for key in NEEDED if key not in arrays]
+    unknown = [key for key in arrays if key not in NEEDED + OPTIONAL]
+    if missing or unknown:
+        raise ValueError(
+            f"{path} has the keys {sorted(arrays)}; needed are {list(NEEDED)}, optional "
+            f"{list(OPTIONAL)}. Missing: {missing or 'none'}; unknown: {unknown or 'none'}."
+        )
+
+
+def _increasing(frequencies: np.ndarray) -> np.ndarray:
+    if frequencies.ndim != 1 or len(frequencies) < 2:
+        raise ValueError(f"`frequencies` must be a list of bins (F,), got {frequencies.shape}.")
+    if (
+        not np.isfinite(frequencies).all()
+        or frequencies[0] <= 0
+        or (np.diff(frequencies) <= 0).any()
+    ):
+        raise ValueError("`frequencies` must be finite, above zero and increasing, in Hz.")
+    return frequencies
+
+
+def _stack(name: str, array: np.ndarray, ndim: int) -> np.ndarray:
+    """One person's array with a leading axis of one; many people's as it is."""
+    if array.ndim not in (ndim - 1, ndim):
+        raise ValueError(f"`{name}` must have {ndim - 1} or {ndim} axes, got shape {array.shape}.")
+    return array if array.ndim == ndim else array[None]
+
+
+def _require_psd(psd: np.ndarray, bins: int) -> None:
+    if psd.shape[2] != bins:
+        raise ValueError(
+            f"`psd` must end in the {bins} bins of `frequencies`, (nodes, F) or (people, nodes, F), got "
+            f"{psd.shape}."
+        )
+    bad = ~(np.isfinite(psd) & (psd > 0))
+    if bad.any():
+        first = tuple(int(index) for index in np.argwhere(bad)[0])
+        raise ValueError(
+            f"`psd` must be finite and above zero (power per hertz, not decibel): {int(bad.sum())} entries "
+            f"are not, the first at (person, node, bin) {first}."
+        )
+
+
+def _of_person(name: str, array: np.ndarray, person: int, people: int, nodes: int) -> np.ndarray:
+    if array.shape[0] not in (1, people) or array.shape[1:] != (nodes, nodes):
+        raise ValueError(
+            f"`{name}` must be ({nodes}, {nodes}) or ({people}, {nodes}, {nodes}) as `psd` has {people} "
+            f"people and {nodes} regions, got {array.shape}."
+        )
+    return array[person if array.shape[0] > 1 else 0]
+
+
+def _connectome(
+    person: int,
+    weights: np.ndarray,
+    lengths: np.ndarray | None,
+    labels: Sequence[str] | None,
+    centres: np.ndarray | None,
+    normalisation: str,
+) -> Connectome:
+    if np.isfinite(weights).all() and (weights < 0).any():
+        raise ValueError(f"`weights` of person {person} must not be negative.")
+    if lengths is not None:
+        bare = int(((weights > 0) & (lengths <= 0)).sum())
+        if bare:
+            raise ValueError(
+                f"`lengths` of person {person} is zero for {bare} links that have weight: give every link "
+                "a length, for instance 1.2 times the distance between the centres."
+            )
+    try:
+        connectome = Connectome(weights, lengths, labels, centres)
+        return connectome if normalisation == "none" else connectome.normalised(normalisation)
+    except ValueError as error:
+        raise ValueError(f"person {person}: {error}") from error

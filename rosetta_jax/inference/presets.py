@@ -1,0 +1,78 @@
+"""Where a fit of resting spectra starts when nothing else is said: a network and its free numbers.
+
+Constants of the cohort (gains, sigmoid, speed, strength of the innovations, the priors themselves) are
+fixed here once and are the same for every person; the free numbers are shared by all regions.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from rosetta_jax import _checks
+from rosetta_jax.forcing import PowerLawNoise, WhiteNoise
+from rosetta_jax.network import Connectome, Network
+from rosetta_jax.parameters import FreeParameter, LogNormal, Normal
+from rosetta_jax.rungs import HarmonicOscillator, JansenRit, StuartLandau
+
+
+class Preset(NamedTuple):
+    """A network for a connectome, and which of its parameters are free."""
+
+    network: Callable[[Connectome], Network]
+    free: dict[str, FreeParameter]
+
+
+def _jansen_rit(connectome: Connectome) -> Network:
+    # A stable focus beyond the second Hopf point, whose response peaks near 11 Hz.
+    return Network(
+        JansenRit(bias=350.0),
+        connectome,
+        gain=10.0,
+        speed=8.0,
+        noise=PowerLawNoise(sigma=1.0, exponent=0.0),
+        sensor=WhiteNoise(2e-3),
+    )
+
+
+def _planar(rung: HarmonicOscillator | StuartLandau) -> Callable[[Connectome], Network]:
+    def network(connectome: Connectome) -> Network:
+        return Network(
+            rung,
+            connectome,
+            gain=5.0,
+            speed=8.0,
+            noise=PowerLawNoise(sigma=1.0, exponent=1.0),
+            sensor=WhiteNoise(2e-3),
+        )
+
+    return network
+
+
+_PLANAR_FREE: dict[str, FreeParameter] = {
+    "rung.alpha": Normal(-25.0, 8.0),
+    "rung.omega": LogNormal(62.8, 0.15),
+    "gain": LogNormal(5.0, 1.0),
+    "noise.exponent": Normal(1.0, 0.7),
+    "sensor.sigma": LogNormal(2e-3, 1.5),
+}
+
+PRESETS: dict[str, Preset] = {
+    "jansen-rit": Preset(
+        _jansen_rit,
+        {
+            "rung.excitatory_rate": LogNormal(120.0, 0.4),
+            "rung.inhibitory_rate": LogNormal(60.0, 0.4),
+            "rung.connectivity": LogNormal(120.0, 0.3),
+            "rung.bias": Normal(250.0, 150.0),
+            "gain": LogNormal(10.0, 1.0),
+            "noise.exponent": Normal(0.0, 0.7),
+            "sensor.sigma": LogNormal(2e-3, 1.5),
+        },
+    ),
+    "stuart-landau": Preset(_planar(StuartLandau(alpha=-25.0)), _PLANAR_FREE),
+    "harmonic": Preset(_planar(HarmonicOscillator(alpha=-25.0)), _PLANAR_FREE),
+}
+
+
+def preset(name: str) -> Preset:
+    """The preset of a rung: "jansen-rit", "stuart-landau" or "harmonic"."""
+    return PRESETS[_checks.one_of("rung", name, PRESETS)]
