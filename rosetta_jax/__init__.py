@@ -4,8 +4,11 @@ The ladder of Castaldo et al., "Rosetta Stone of Neural Mass Models" (arXiv 2512
 rungs wired into delayed, noisy networks; exact spectra without simulating; fits by gradient.
 """
 
+from rosetta_jax import data as data
+from rosetta_jax import inference as inference
 from rosetta_jax import linear as linear
 from rosetta_jax import observe as observe
+from rosetta_jax import synthetic as synthetic
 from rosetta_jax.forcing import Field as Field
 from rosetta_jax.forcing import FunctionDrive as FunctionDrive
 from rosetta_jax.forcing import OrnsteinUhlenbeck as OrnsteinUhlenbeck
@@ -14,9 +17,16 @@ from rosetta_jax.forcing import SampledDrive as SampledDrive
 from rosetta_jax.forcing import Sinusoid as Sinusoid
 from rosetta_jax.forcing import Step as Step
 from rosetta_jax.forcing import WhiteNoise as WhiteNoise
+from rosetta_jax.inference import ConnectivityLoss as ConnectivityLoss
+from rosetta_jax.inference import FitResult as FitResult
+from rosetta_jax.inference import SpectrumLoss as SpectrumLoss
+from rosetta_jax.inference import SumOfLosses as SumOfLosses
+from rosetta_jax.inference import fit as fit
 from rosetta_jax.network import Connectome as Connectome
 from rosetta_jax.network import Network as Network
 from rosetta_jax.network import alone as alone
+from rosetta_jax.optimise import GradientDescent as GradientDescent
+from rosetta_jax.optimise import LevenbergMarquardt as LevenbergMarquardt
 from rosetta_jax.parameters import Interval as Interval
 from rosetta_jax.parameters import LogNormal as LogNormal
 from rosetta_jax.parameters import Negative as Negative
@@ -39,3 +49,12 @@ from rosetta_jax.system import Rung as Rung
 from rosetta_jax.system import component as component
 from rosetta_jax.system import describe as describe
 from rosetta_jax.system import port as port
+
+
+def __getattr__(name: str):
+    """`rosetta_jax.plot` and `rosetta_jax.report`, which need the extra `cli`, when first asked for."""
+    if name in ("plot", "report"):
+        import importlib
+
+        return importlib.import_module(f"rosetta_jax.{name}")
+    raise AttributeError(f"module 'rosetta_jax' has no attribute {name!r}")

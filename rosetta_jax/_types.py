@@ -4,12 +4,18 @@ Time leads and nodes trail; ensembles are `jax.vmap` axes in front. Matrices bet
 `[target, source]`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from jaxtyping import Array, Bool, Complex, Float, Inexact, Int, PRNGKeyArray, PyTree
 
 Scalar = Float[Array, ""]
 Nodal = Float[Array, " nodes"]
-# A parameter is shared by all nodes `()` or given per node `(nodes,)`.
-Parameter = Float[Array, "*regional"]
+# A parameter is shared by all nodes `()` or given per node `(nodes,)`. Its field takes any number or
+# array and holds an array, which type checkers cannot express.
+if TYPE_CHECKING:
+    Parameter = Any
+else:
+    Parameter = Float[Array, "*regional"]
 # What nodes send: one or two channels a node.
 Channels = Float[Array, "channels nodes"]
 # Between regions: [target, source].

@@ -13,6 +13,7 @@ can show progress and an interruption loses at most the iteration in flight.
 import abc
 import time
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -139,7 +140,7 @@ class LevenbergMarquardt(Method):
             status=jnp.where(first, status, lane.status),
             done=done,
             evaluations=lane.evaluations + 1,
-            memory=_Curvature(*kept, damping, growth),
+            memory=_Curvature(kept[0], kept[1], damping, growth),
         )
 
     def _evaluate(self, objective: Objective, vector: Array, data: PyTree) -> tuple[Array, ...]:
@@ -361,11 +362,11 @@ class _Program:
 
         def move(lanes: Lane, which: Array, data: PyTree) -> Lane:
             return jax.lax.map(
-                lambda args: step(*args, data), (lanes, which), batch_size=self._together
+                lambda args: step(args[0], args[1], data), (lanes, which), batch_size=self._together
             )
 
         self._begin = jax.jit(jax.vmap(begin, in_axes=(0, 0, None)))
-        self._move = jax.jit(move)
+        self._move: Any = jax.jit(move)
 
     def chunks(self, starts: Array, which: Array) -> list[_Chunk]:
         """The lanes in chunks of one size; the last is filled up with copies that do not count."""

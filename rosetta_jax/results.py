@@ -105,10 +105,9 @@ def save_arrays(path: str | Path, arrays: Mapping[str, Any], metadata: Mapping[s
     path = Path(path)
     header = json.dumps({"format": FORMAT, **metadata}, default=plain)
     partial = path.with_name(path.name + ".partial")
+    named: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
     with partial.open("wb") as file:
-        np.savez_compressed(
-            file, metadata=np.asarray(header), **{k: np.asarray(v) for k, v in arrays.items()}
-        )
+        np.savez_compressed(file, metadata=np.asarray(header), **named)  # pyright: ignore
     return partial.replace(path)
 
 

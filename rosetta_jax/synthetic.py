@@ -83,8 +83,8 @@ def recording(seed: int = 0, averages: int = 100) -> Recording:
     """A synthetic resting recording at 2 to 45 Hz in steps of 1 Hz, on `connectome(seed)`.
 
     For each region a sum of relaxations (1/f-like, exponent 0.8 to 1.4), an alpha line at 9 to 11
-    Hz that wanders and so has no simple shape, from about 7 times the background at the occipital
-    pole to a quarter of it at the frontal, a beta bump near twice that frequency, strongest about
+    Hz that wanders and so has no simple shape, from about 17 times the background at the occipital
+    pole to half of it at the frontal, a beta bump near twice that frequency, strongest about
     the central sulcus, and a flat floor. Level, exponent and peaks vary smoothly over the cortex.
     Each region then sees its neighbours (leakage, a Gaussian of 15 mm), and every bin is multiplied
     by a gamma factor of mean 1 and relative variance 1/`averages`, the scatter of a spectrum
@@ -161,7 +161,7 @@ def _regional_curves(
     behind = 1 / (1 + np.exp((centres[:, 1] + 25) / 18))
     central = np.exp(-(np.square(centres[:, 1:] - [-17.0, 45.0]).sum(1)) / (2 * 22.0**2))
     alpha_at = 9.4 + 0.8 * behind + 0.35 * peak
-    alpha = np.exp(np.log(0.25) + np.log(28.0) * behind + 0.4 * alpha_size)
+    alpha = np.exp(np.log(0.6) + np.log(28.0) * behind + 0.4 * alpha_size)
     beta = np.exp(0.4 * beta_size) * (0.15 + 1.2 * central + 0.05 * alpha)
     background = _relaxations(frequencies, 1.1 + 0.3 * np.tanh(slope))
     at_ten = background[:, frequencies == 10.0]

@@ -1,5 +1,10 @@
 """Every test runs in float64 with strict promotion: silent broadcasting is the commonest wrong network."""
 
+import os
+
+# The matrices are small: more BLAS threads only wait for each other where cores are shared.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import jax
 
 jax.config.update("jax_enable_x64", True)

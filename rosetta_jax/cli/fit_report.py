@@ -18,7 +18,7 @@ def write_results(out: Path, found: Study, chosen: dict[str, Any]) -> Path:
     made = provenance(**chosen)
     summary = _summary(found, chosen, made)
     (out / "summary.json").write_text(json.dumps(summary, indent=2, default=plain) + "\n")
-    found.model.result.save(out / "fit.npz")
+    found.result.save(out / "fit.npz")
     save_arrays(out / "spectra.npz", _arrays(found), made)
     pictures = _pictures(found)
     for name, (figure, _) in pictures.items():
@@ -35,7 +35,7 @@ def write_results(out: Path, found: Study, chosen: dict[str, Any]) -> Path:
 
 def _summary(found: Study, chosen: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
     model = found.model
-    times = model.result.metadata
+    times = found.result.metadata
     differences = found.differences()
     return {
         "mean_correlation_db": float(model.scores.mean()),
@@ -48,8 +48,8 @@ def _summary(found: Study, chosen: dict[str, Any], made: dict[str, Any]) -> dict
                 "stable": model.stable[person],
                 "depth": float(model.depths[person]),
                 "parameters": {
-                    path: {"value": value[person], "unit": model.result.units[path]}
-                    for path, value in model.result.values.items()
+                    path: {"value": value[person], "unit": found.result.units[path]}
+                    for path, value in found.result.values.items()
                 },
             }
             for person in range(found.recordings.people)
@@ -71,8 +71,8 @@ def _summary(found: Study, chosen: dict[str, Any], made: dict[str, Any]) -> dict
         "seconds_compile": times["seconds_compile"],
         "seconds_fit": times["seconds_fit"],
         "cpu_seconds_fit": times["cpu_seconds_fit"],
-        "cpu_seconds_per_person_and_start": times["cpu_seconds_fit"] / model.result.all_losses.size,
-        "failed_starts": int((~np.isfinite(model.result.all_losses)).sum()),
+        "cpu_seconds_per_person_and_start": times["cpu_seconds_fit"] / found.result.all_losses.size,
+        "failed_starts": int((~np.isfinite(found.result.all_losses)).sum()),
         "interrupted": times["interrupted"],
         "seed": chosen["seed"],
         "versions": made["versions"],
@@ -83,7 +83,7 @@ def _summary(found: Study, chosen: dict[str, Any], made: dict[str, Any]) -> dict
 def _fixed(found: Study) -> dict[str, dict[str, Any]]:
     """The constants that all people share: every declared parameter that is not free."""
 
-    network, free = found.networks[0], found.model.result.values
+    network, free = found.networks[0], found.result.values
     return {
         path: {
             "value": np.asarray(parameters.get(network, path)),
@@ -115,13 +115,15 @@ def _representative(found: Study) -> int:
 def _pictures(found: Study) -> dict[str, tuple[Any, str]]:
     recordings, model, person = found.recordings, found.model, _representative(found)
     frequencies = recordings.frequencies
-    measured, fitted = recordings.spectra[person], model.spectra[person]
+    measured = recordings.spectra[person]
+    fitted = _levelled(model.spectra[person], measured)
     connectome = recordings.connectomes[person]
     of = "" if recordings.people == 1 else f" of person {person}, whose score is the median"
     pictures = {
         "mean_spectrum": (
             plot.mean_spectrum(frequencies, measured, fitted, _others(found, person)),
-            f"Measured and fitted spectra averaged over regions{of}, with curves without a brain.",
+            f"Measured and fitted spectra averaged over regions{of}, with a curve without a "
+            "brain. The level of each region is free and set to the measured one.",
         ),
         "spectra": (
             plot.spectra(
@@ -134,7 +136,7 @@ def _pictures(found: Study) -> dict[str, tuple[Any, str]]:
             "Mean correlation in dB of the model and what it is read against.",
         ),
         "convergence": (
-            plot.convergence(model.result.history[:, person]),
+            plot.convergence(found.result.history[:, person]),
             f"The best loss of every start{of} against iterations.",
         ),
     }
@@ -156,11 +158,17 @@ def _pictures(found: Study) -> dict[str, tuple[Any, str]]:
 
 
 def _others(found: Study, person: int) -> dict[str, np.ndarray]:
-    """The best curve without a brain, moved to the level of the measurement."""
+    """The best curve without a brain."""
     name = "two Lorentzians and 1/f"
-    curve = found.baselines[name].spectra[person][:, 0]
-    level = np.log10(found.recordings.spectra[person]).mean() - np.log10(curve).mean()
-    return {name: curve * 10**level}
+    measured = found.recordings.spectra[person]
+    curve = np.broadcast_to(found.baselines[name].spectra[person], measured.shape)
+    return {name: 10 ** np.log10(_levelled(curve, measured)).mean(axis=1)}
+
+
+def _levelled(fitted: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """Each region's curve moved to the mean level of the measurement, which the fit leaves free."""
+    level = np.log10(measured).mean(axis=0) - np.log10(fitted).mean(axis=0)
+    return fitted * 10**level
 
 
 def _scores(found: Study) -> Any:
@@ -263,7 +271,7 @@ def _baseline_table(found: Study) -> Table:
 
 
 def _parameter_table(found: Study) -> Table:
-    result = found.model.result
+    result = found.result
     rows = []
     for path, values in result.values.items():
         described = parameters.info(found.networks[0], path)
@@ -302,7 +310,7 @@ def _people_table(found: Study) -> Table:
                 "depth": float(model.depths[person]),
                 "stable": "yes" if model.stable[person] else "no",
             }
-            | {path: float(values[person]) for path, values in model.result.values.items()}
+            | {path: float(values[person]) for path, values in found.result.values.items()}
             for person in range(found.recordings.people)
         ]
     )

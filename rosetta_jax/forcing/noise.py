@@ -21,7 +21,7 @@ from rosetta_jax.parameters import NonNegative, Positive, check_parameters, para
 class Noise(eqx.Module):
     """Random input at named ports (`ports=None`: those the rung takes noise at)."""
 
-    ports: eqx.AbstractVar[tuple[str, ...] | None]
+    ports: tuple[str, ...] | None = eqx.field(default=None, static=True, kw_only=True)
     # Whether it is white, and so refused at a port in which a rung is not linear.
     white: AbstractClassVar[bool]
 
@@ -62,7 +62,6 @@ class WhiteNoise(NoiseProcess):
     sigma: Parameter = parameter(
         unit="port unit * s^(1/2)", symbol="σ", description="strength", support=NonNegative()
     )
-    ports: tuple[str, ...] | None = eqx.field(default=None, static=True)
     white: ClassVar[bool] = True
 
     def density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies *regional"]:
@@ -96,7 +95,6 @@ class OrnsteinUhlenbeck(NoiseProcess):
     tau: Parameter = parameter(
         unit="s", symbol="τ", description="correlation time", support=Positive()
     )
-    ports: tuple[str, ...] | None = eqx.field(default=None, static=True)
     white: ClassVar[bool] = False
 
     def density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies *regional"]:
@@ -141,7 +139,6 @@ class PowerLawNoise(Noise):
     exponent: Parameter = parameter(
         unit="", symbol="k", description="power of the fall with frequency"
     )
-    ports: tuple[str, ...] | None = eqx.field(default=None, static=True)
     white: ClassVar[bool] = False
 
     def density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies *regional"]:

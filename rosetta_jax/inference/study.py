@@ -70,9 +70,18 @@ class Study(eqx.Module):
     fitted_alpha: Float[np.ndarray, "people nodes"]
 
     @property
+    def result(self) -> FitResult:
+        """The fit of the model."""
+        assert self.model.result is not None  # only the ceiling is not fitted
+        return self.model.result
+
+    @property
     def alpha_map_correlation(self) -> float:
         """Correlation over regions of fitted and measured relative alpha, mean over people."""
-        each = [map_correlation(*maps) for maps in zip(self.fitted_alpha, self.measured_alpha, strict=True)]
+        each = [
+            map_correlation(*maps)
+            for maps in zip(self.fitted_alpha, self.measured_alpha, strict=True)
+        ]
         return float(np.mean(each))
 
     def differences(self) -> dict[str, tuple[float, float]]:

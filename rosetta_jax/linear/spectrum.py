@@ -251,14 +251,14 @@ def _spectrum(
     if check:
         status = first_failure(status, is_stable(network, linearisation.point))
 
-    def density() -> Array:
+    def judged() -> Array:
         return 2 * density_of(linearisation, 2 * jnp.pi * frequencies)
 
     # Judged first: an unstable point costs no spectrum, and the two never run at the same time.
     blank = jax.tree.map(
-        lambda leaf: jnp.full(leaf.shape, jnp.nan, leaf.dtype), jax.eval_shape(density)
+        lambda leaf: jnp.full(leaf.shape, jnp.nan, leaf.dtype), jax.eval_shape(judged)
     )
-    density = jax.lax.cond(status == Status.ok, density, lambda: blank)
+    density = jax.lax.cond(status == Status.ok, judged, lambda: blank)
     status = first_failure(status, status_where(~jnp.all(jnp.isfinite(density)), Status.non_finite))
     return LinearSpectrum(frequencies, density, status)
 
