@@ -92,8 +92,8 @@ class LevenbergMarquardt(Method):
     r"""Steps $(J^T J + \lambda\,\mathrm{diag} J^T J)\,\delta = -J^T r$ with the exact Jacobian.
 
     The damping falls by how well the last step was predicted (Nielsen 1999) and doubles its growth at
-    each refusal. A lane has converged when the loss falls by less than `tolerance` of itself twice in a
-    row, or when no shorter step helps. `longest` bounds a step in each plain coordinate.
+    each refusal. A lane has converged when the loss falls by less than `tolerance` of itself, as was
+    predicted, or when no shorter step helps. `longest` bounds a step in each plain coordinate.
     """
 
     steps: int = eqx.field(default=60, static=True)
@@ -167,18 +167,18 @@ class _Momentum(eqx.Module):
 
 
 class GradientDescent(Method):
-    """Updates of an optax optimiser (Adam by default) on the sum of squares, several an iteration.
+    """Updates of an optax optimiser on the sum of squares, `updates` an iteration.
 
-    A refused update goes back to the best vector with cleared momentum and half the step. A lane has
+    By default Adam with steps of 0.25 in plain coordinates that decay over sixty updates. A refused update goes back to the best vector with cleared momentum and half the step. A lane has
     converged after `patience` updates none of which lowered the loss by more than `tolerance` of itself.
     """
 
-    steps: int = eqx.field(default=60, static=True)
+    steps: int = eqx.field(default=6, static=True)
     updates: int = eqx.field(default=10, static=True)
-    tolerance: float = eqx.field(default=1e-4, static=True)
-    patience: int = eqx.field(default=30, static=True)
+    tolerance: float = eqx.field(default=5e-4, static=True)
+    patience: int = eqx.field(default=25, static=True)
     optimiser: optax.GradientTransformation = eqx.field(
-        default_factory=lambda: optax.adam(0.05), static=True
+        default_factory=lambda: optax.adam(optax.cosine_decay_schedule(0.25, 60)), static=True
     )
 
     def begin(self, objective: Objective, vector: Float[Array, " size"], data: PyTree) -> Lane:
@@ -202,7 +202,10 @@ class GradientDescent(Method):
 
     def _update(self, objective: Objective, lane: Lane, data: PyTree) -> Lane:
         memory, first = lane.memory, lane.evaluations == 0
-        change, optimiser = self.optimiser.update(memory.gradient, memory.optimiser, memory.vector)
+        with jax.numpy_dtype_promotion("standard"):  # optax mixes integers and floats
+            change, optimiser = self.optimiser.update(
+                memory.gradient, memory.optimiser, memory.vector
+            )
         moved = memory.vector + memory.scale * change
         vector = jnp.where(first | memory.returning, memory.vector, moved)
         optimiser = _where(first | memory.returning, memory.optimiser, optimiser)

@@ -123,6 +123,15 @@ def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
     return arrays, metadata
 
 
+def write_json(path: str | Path, value: Any) -> Path:
+    """Write `value` as strict JSON: what is not finite becomes null, since JSON knows no NaN."""
+    text = json.dumps(value, default=plain)
+    strict = json.loads(text, parse_constant=lambda name: None)
+    path = Path(path)
+    path.write_text(json.dumps(strict, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    return path
+
+
 def plain(value: Any) -> Any:
     """`value` as what JSON can hold."""
     if isinstance(value, (np.ndarray, jax.Array)):

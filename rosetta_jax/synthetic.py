@@ -82,7 +82,7 @@ def connectome(seed: int = 0) -> Connectome:
 def recording(seed: int = 0, averages: int = 100) -> Recording:
     """A synthetic resting recording at 2 to 45 Hz in steps of 1 Hz, on `connectome(seed)`.
 
-    For each region a sum of relaxations (1/f-like, exponent 0.8 to 1.4), an alpha line at 9 to 11
+    For each region a sum of relaxations (1/f-like, exponent 0.4 to 1.0), an alpha line at 9 to 11
     Hz that wanders and so has no simple shape, from about 17 times the background at the occipital
     pole to half of it at the frontal, a beta bump near twice that frequency, strongest about
     the central sulcus, and a flat floor. Level, exponent and peaks vary smoothly over the cortex.
@@ -163,7 +163,7 @@ def _regional_curves(
     alpha_at = 9.4 + 0.8 * behind + 0.35 * peak
     alpha = np.exp(np.log(0.6) + np.log(28.0) * behind + 0.4 * alpha_size)
     beta = np.exp(0.4 * beta_size) * (0.15 + 1.2 * central + 0.05 * alpha)
-    background = _relaxations(frequencies, 1.1 + 0.3 * np.tanh(slope))
+    background = _relaxations(frequencies, 0.7 + 0.3 * np.tanh(slope))
     at_ten = background[:, frequencies == 10.0]
     lines = alpha[:, None] * _line(frequencies, alpha_at, 1.0, 0.07)
     lines += beta[:, None] * _line(frequencies, 1.95 * alpha_at, 2.5, 0.1) / 2

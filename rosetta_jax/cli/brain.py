@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from rosetta_jax import synthetic
-from rosetta_jax.cli.app import RungName
+from rosetta_jax.cli.shared import RungName
 from rosetta_jax.forcing import WhiteNoise
 from rosetta_jax.network import Network
 from rosetta_jax.rungs import HarmonicOscillator, JansenRit, StuartLandau

@@ -8,33 +8,32 @@ import numpy as np
 import typer
 
 from rosetta_jax import synthetic
-from rosetta_jax.cli.app import (
+from rosetta_jax.cli.fit_report import write_results
+from rosetta_jax.cli.shared import (
     Precision,
     PrecisionOption,
     QuietOption,
     RungName,
     RungOption,
     SeedOption,
-    app,
     choose_precision,
-    console,
     plain_errors,
     result_folder,
+    say,
 )
-from rosetta_jax.cli.fit_report import write_results
 from rosetta_jax.data import Recordings, load_recordings
 from rosetta_jax.inference import preset, study
 from rosetta_jax.network import NORMALISATIONS
 from rosetta_jax.optimise import GradientDescent, LevenbergMarquardt
 
 
-@app.command()
 def fit(
     data: Annotated[
         Path | None,
         typer.Option(
             help="Recordings, .npz with the keys `frequencies` (F,) Hz, `psd` (nodes, F) or (people, nodes, "
-            "F), `weights` the same with nodes, and optional `lengths` mm, `labels`, `centres` mm. "
+            "F), `weights` (nodes, nodes) or (people, nodes, nodes), and optional `lengths` mm, `labels`, "
+            "`centres` mm. "
             "Without it: the embedded synthetic recording."
         ),
     ] = None,
@@ -59,11 +58,11 @@ def fit(
     """
     with plain_errors():
         choose_precision(precision)
-        out = result_folder(out)
         recordings = _recordings(data, seed, normalisation).within(*band)
         methods = {"levenberg-marquardt": LevenbergMarquardt(), "adam": GradientDescent()}
         if method not in methods:
             raise ValueError(f"`--method` is {method!r}: choose from {', '.join(methods)}.")
+        out = result_folder(out)
         found = study(
             recordings,
             preset(rung.value),
@@ -82,13 +81,8 @@ def fit(
             "method": method,
         }
         page = write_results(out, found, chosen)
-    scores = found.model.scores
-    console.print(
-        f"mean correlation in dB [bold]{np.mean(scores):.4f}[/] over {recordings.people} "
-        f"{'person' if recordings.people == 1 else 'people'}; report: {page}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    people = "1 person" if recordings.people == 1 else f"{recordings.people} people"
+    say(f"mean correlation in dB {np.mean(found.model.scores):.4f} over {people}; report: {page}")
 
 
 def _recordings(data: Path | None, seed: int, normalisation: str) -> Recordings:

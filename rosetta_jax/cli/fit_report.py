@@ -1,23 +1,22 @@
 """What `rosetta fit` writes: `summary.json`, arrays, pictures and one HTML page."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rosetta_jax import parameters, plot
-from rosetta_jax.inference import Scored, Study, relative_power
+from rosetta_jax.inference import Scored, Study, map_correlation, relative_power
 from rosetta_jax.network import NORMALISATIONS
 from rosetta_jax.report import Picture, Section, Table, write_page
-from rosetta_jax.results import plain, provenance, save_arrays
+from rosetta_jax.results import provenance, save_arrays, write_json
 
 
 def write_results(out: Path, found: Study, chosen: dict[str, Any]) -> Path:
     """Write everything into `out` and return the path of the page."""
     made = provenance(**chosen)
     summary = _summary(found, chosen, made)
-    (out / "summary.json").write_text(json.dumps(summary, indent=2, default=plain) + "\n")
+    write_json(out / "summary.json", summary)
     found.result.save(out / "fit.npz")
     save_arrays(out / "spectra.npz", _arrays(found), made)
     pictures = _pictures(found)
@@ -146,11 +145,7 @@ def _pictures(found: Study) -> dict[str, tuple[Any, str]]:
                 np.asarray(connectome.centres),
                 relative_power(frequencies, measured),
                 relative_power(frequencies, fitted),
-                found.alpha_map_correlation
-                if recordings.people == 1
-                else float(
-                    np.corrcoef(found.measured_alpha[person], found.fitted_alpha[person])[0, 1]
-                ),
+                map_correlation(found.measured_alpha[person], found.fitted_alpha[person]),
             ),
             f"Share of power at 8-13 Hz in every region{of}, measured and fitted.",
         )

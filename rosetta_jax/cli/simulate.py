@@ -1,34 +1,36 @@
 """`rosetta simulate`: a brain marched in time, with its spectra and connectivity."""
 
-import json
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import jax
 import numpy as np
 import typer
 
 from rosetta_jax import linear, observe, plot
-from rosetta_jax.cli.app import (
+from rosetta_jax.cli.brain import GainOption, SpeedOption, embedded_brain
+from rosetta_jax.cli.shared import (
     Precision,
     PrecisionOption,
     QuietOption,
     RungName,
     RungOption,
     SeedOption,
-    app,
     choose_precision,
     console,
     plain_errors,
     result_folder,
+    say,
+    write_pictures,
 )
-from rosetta_jax.cli.brain import GainOption, SpeedOption, embedded_brain
+from rosetta_jax.network import Network
 from rosetta_jax.report import Picture, Section, write_page
-from rosetta_jax.results import plain, provenance, save_arrays
+from rosetta_jax.results import Status, provenance, save_arrays, write_json
+from rosetta_jax.simulation import Solution
 from rosetta_jax.simulation import simulate as march
 
 
-@app.command()
 def simulate(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("rosetta-simulate"),
     rung: RungOption = RungName.stuart_landau,
@@ -50,11 +52,11 @@ def simulate(
     """
     with plain_errors():
         choose_precision(precision)
-        out = result_folder(out)
-        if sampling <= 0:
+        if not (np.isfinite(sampling) and sampling > 0):
             raise ValueError(f"`--sampling` must be above zero samples a second, got {sampling}.")
+        out = result_folder(out)
         brain = embedded_brain(rung, gain, speed, seed)
-        with console.status("simulating", spinner="dots") if not quiet else _silence():
+        with nullcontext() if quiet else console.status("simulating", spinner="dots"):
             solution = march(
                 brain,
                 duration,
@@ -67,82 +69,84 @@ def simulate(
         if not solution.succeeded:
             raise ValueError(solution.message)
         page = _write(out, brain, solution, {"rung": rung.value, "dt": dt, "seed": seed})
-    console.print(
-        f"simulated {duration:g} s of {brain.nodes} regions; report: {page}", soft_wrap=True
-    )
+    say(f"simulated {duration:g} s of {brain.nodes} regions; report: {page}")
 
 
-def _write(out: Path, brain, solution, chosen: dict) -> Path:
-    segment = min(2.0, float(solution.times[-1] - solution.times[0]) / 2)
-    welch = observe.power_spectrum(solution.signal, solution.dt, segment=segment)
-    inside = (welch.frequencies >= 1) & (welch.frequencies <= 60)
-    frequencies, density = np.asarray(welch.frequencies)[inside], np.asarray(welch.density)[inside]
-    exact = linear.power_spectrum(brain, frequencies)
-    connectivity = np.asarray(observe.functional_connectivity(solution.signal))
-    labels, unit = brain.connectome.labels, brain.rung.signal_unit or "1"
+def _write(out: Path, brain: Network, solution: Solution, chosen: dict[str, Any]) -> Path:
+    """Write everything into `out` and return the path of the page."""
+    arrays = _arrays(brain, solution)
     made = provenance(**chosen)
-    arrays = {
-        "times": solution.times,
-        "signal": solution.signal,
-        "frequencies": frequencies,
-        "spectrum": density,
-        "exact_spectrum": exact.density,
-        "connectivity": connectivity,
-    }
     save_arrays(out / "simulation.npz", arrays, made)
-    shown = slice(0, min(len(solution.times), int(4 / solution.dt)))
-    few = np.linspace(0, brain.nodes - 1, min(12, brain.nodes)).astype(int)
-    pictures = {
-        "signals": (
-            plot.series(
-                np.asarray(solution.times)[shown],
-                np.asarray(solution.signal)[shown][:, few],
-                [labels[i] for i in few],
-                unit,
-            ),
-            "Signals of twelve regions.",
-        ),
-        "spectrum": (
-            plot.mean_spectrum(
-                frequencies,
-                density,
-                np.asarray(exact.density),
-            )
-            if np.isfinite(np.asarray(exact.density)).all()
-            else plot.spectrum(frequencies, density, labels, f"({unit})²/Hz"),
-            "Spectra of the simulation (measured) and exact theory (fitted), averaged over regions.",
-        ),
-        "connectivity": (
-            plot.connectivity(connectivity, labels, "correlation r (1)"),
-            "Correlation of the signals.",
-        ),
-    }
-    for name, (figure, _) in pictures.items():
-        figure.savefig(out / f"{name}.png", dpi=150)
-    upper = connectivity[np.triu_indices(brain.nodes, 1)]
+    pictures = _pictures(brain, arrays)
+    write_pictures(out, pictures)
     summary = {
         "status": solution.message,
         "regions": brain.nodes,
         "samples": len(solution.times),
-        "standard_deviation": float(np.asarray(solution.signal).std()),
-        "mean_correlation_of_pairs": float(upper.mean()),
-        "theory": linear.stability(brain).status,
-    } | made
-    (out / "summary.json").write_text(json.dumps(summary, indent=2, default=plain) + "\n")
+        "standard_deviation": float(arrays["signal"].std()),
+        "mean_correlation_of_pairs": float(
+            arrays["connectivity"][np.triu_indices(brain.nodes, 1)].mean()
+        ),
+        "theory": Status(int(linear.stability(brain).status)).message,
+    }
+    write_json(out / "summary.json", summary | made)
     return write_page(
         out / "report.html",
         title=f"A simulated {chosen['rung']} brain",
         summary=f"{brain.nodes} regions of a synthetic connectome, {solution.message}",
-        sections=[
-            Section(name.capitalize(), pictures=[Picture(*pictures[name])]) for name in pictures
-        ],
+        sections=[Section(name.capitalize(), pictures=[pictures[name]]) for name in pictures],
         provenance=made,
     )
 
 
-class _silence:
-    def __enter__(self) -> None:
-        return None
+def _arrays(brain: Network, solution: Solution) -> dict[str, np.ndarray]:
+    """The signals with their spectra, those of theory on the same bins, and the correlations."""
+    segment = min(2.0, float(solution.times[-1] - solution.times[0]) / 2)
+    welch = observe.power_spectrum(solution.signal, solution.dt, segment=segment)
+    inside = (np.asarray(welch.frequencies) >= 1) & (np.asarray(welch.frequencies) <= 60)
+    frequencies = np.asarray(welch.frequencies)[inside]
+    return {
+        "times": np.asarray(solution.times),
+        "signal": np.asarray(solution.signal),
+        "frequencies": frequencies,
+        "spectrum": np.asarray(welch.density)[inside],
+        "exact_spectrum": np.asarray(linear.power_spectrum(brain, frequencies).density),
+        "connectivity": np.asarray(observe.functional_connectivity(solution.signal)),
+    }
 
-    def __exit__(self, *_: object) -> None:
-        return None
+
+def _pictures(brain: Network, arrays: dict[str, np.ndarray]) -> dict[str, Picture]:
+    labels, unit = brain.connectome.labels, brain.rung.signal_unit or "1"
+    frequencies, density, exact = (
+        arrays[name] for name in ("frequencies", "spectrum", "exact_spectrum")
+    )
+    if np.isfinite(exact).all():
+        spectra = Picture(
+            plot.mean_spectrum(frequencies, density, exact, names=("simulated", "exact")),
+            "Spectra of the simulation (measured) and exact theory (fitted), averaged over regions.",
+        )
+    else:
+        spectra = Picture(
+            plot.spectrum(frequencies, density, labels, f"({unit})²/Hz"),
+            "Spectra of the simulation. The fixed point is not stable, so theory gives none.",
+        )
+    return {
+        "signals": _signals(arrays["times"], arrays["signal"], labels, unit),
+        "spectrum": spectra,
+        "connectivity": Picture(
+            plot.connectivity(arrays["connectivity"], labels, "correlation r (1)"),
+            "Correlation of the signals.",
+        ),
+    }
+
+
+def _signals(
+    times: np.ndarray, signal: np.ndarray, labels: tuple[str, ...] | None, unit: str
+) -> Picture:
+    """The first four seconds of a dozen regions."""
+    nodes = signal.shape[1]
+    few = np.linspace(0, nodes - 1, min(12, nodes)).astype(int)
+    shown = times <= times[0] + 4
+    names = None if labels is None else [labels[node] for node in few]
+    figure = plot.series(times[shown], signal[shown][:, few], names, unit)
+    return Picture(figure, f"Signals of {len(few)} regions.")

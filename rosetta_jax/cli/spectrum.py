@@ -1,31 +1,31 @@
 """`rosetta spectrum`: exact spectra of a brain, without simulating."""
 
-import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 
 from rosetta_jax import linear, plot
-from rosetta_jax.cli.app import (
+from rosetta_jax.cli.brain import GainOption, SpeedOption, embedded_brain
+from rosetta_jax.cli.shared import (
     Precision,
     PrecisionOption,
     RungName,
     RungOption,
     SeedOption,
-    app,
     choose_precision,
-    console,
     plain_errors,
     result_folder,
+    say,
+    write_pictures,
 )
-from rosetta_jax.cli.brain import GainOption, SpeedOption, embedded_brain
+from rosetta_jax.linear import LinearSpectrum
+from rosetta_jax.network import Network
 from rosetta_jax.report import Picture, Section, write_page
-from rosetta_jax.results import Status, plain, provenance, save_arrays
+from rosetta_jax.results import Status, provenance, save_arrays, write_json
 
 
-@app.command()
 def spectrum(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("rosetta-spectrum"),
     rung: RungOption = RungName.stuart_landau,
@@ -43,51 +43,60 @@ def spectrum(
     """
     with plain_errors():
         choose_precision(precision)
+        if not (np.isfinite(highest) and highest > 0):
+            raise ValueError(f"`--highest` must be a number of hertz above zero, got {highest}.")
         out = result_folder(out)
         brain = embedded_brain(rung, gain, speed, seed)
-        frequencies = np.linspace(highest / bins, highest, bins)
-        found = linear.power_spectrum(brain, frequencies)
+        found = linear.power_spectrum(brain, np.linspace(highest / bins, highest, bins))
         status = Status(int(found.status))
         if status is not Status.ok:
             raise ValueError(f"{status.message}. Lower `--gain`.")
-        stable = linear.stability(brain)
-        connectivity = linear.functional_connectivity(brain)
         chosen = {"rung": rung.value, "gain": float(brain.gain), "speed": speed, "seed": seed}
-        made = provenance(**chosen)
-        arrays = {
-            "frequencies": frequencies,
-            "spectrum": found.density,
-            "connectivity": connectivity.matrix,
-        }
-        save_arrays(out / "spectrum.npz", arrays, made)
-        labels, unit = brain.connectome.labels, brain.rung.signal_unit or "1"
-        pictures = {
-            "spectra": (
-                plot.spectrum(frequencies, np.asarray(found.density), labels, f"({unit})²/Hz"),
-                "Exact power spectra of all regions, the mean in bold.",
-            ),
-            "connectivity": (
-                plot.connectivity(np.asarray(connectivity.matrix), labels, "correlation r (1)"),
-                "Exact correlation of the signals.",
-            ),
-        }
-        for name, (figure, _) in pictures.items():
-            figure.savefig(out / f"{name}.png", dpi=150)
-        density = np.asarray(found.density).mean(axis=1)
-        summary = {
-            "status": status.message,
-            "peak_hz": float(frequencies[density.argmax()]),
-            "loop_gain": float(stable.loop_gain),
-            "unstable_modes": int(stable.unstable_modes),
-        } | made
-        (out / "summary.json").write_text(json.dumps(summary, indent=2, default=plain) + "\n")
-        page = write_page(
-            out / "report.html",
-            title=f"Exact spectra of a {rung.value} brain",
-            summary=f"{brain.nodes} regions with delays. The mean spectrum peaks at {summary['peak_hz']:.1f} Hz.",
-            sections=[
-                Section(name.capitalize(), pictures=[Picture(*pictures[name])]) for name in pictures
-            ],
-            provenance=made,
-        )
-    console.print(f"peak at {summary['peak_hz']:.1f} Hz; report: {page}", soft_wrap=True)
+        page, peak = _write(out, brain, found, chosen)
+    say(f"peak at {peak:.1f} Hz; report: {page}")
+
+
+def _write(
+    out: Path, brain: Network, found: LinearSpectrum, chosen: dict[str, Any]
+) -> tuple[Path, float]:
+    """Write everything into `out`; the path of the page, and where the mean spectrum peaks (Hz)."""
+    frequencies, density = np.asarray(found.frequencies), np.asarray(found.density)
+    connectivity = np.asarray(linear.functional_connectivity(brain).matrix)
+    stable = linear.stability(brain)
+    peak = float(frequencies[density.mean(axis=1).argmax()])
+    made = provenance(**chosen)
+    arrays = {"frequencies": frequencies, "spectrum": density, "connectivity": connectivity}
+    save_arrays(out / "spectrum.npz", arrays, made)
+    summary = {
+        "status": Status(int(found.status)).message,
+        "peak_hz": peak,
+        "loop_gain": float(stable.loop_gain),
+        "unstable_modes": int(stable.unstable_modes),
+    }
+    write_json(out / "summary.json", summary | made)
+    pictures = _pictures(brain, frequencies, density, connectivity)
+    write_pictures(out, pictures)
+    page = write_page(
+        out / "report.html",
+        title=f"Exact spectra of a {chosen['rung']} brain",
+        summary=f"{brain.nodes} regions with delays. The mean spectrum peaks at {peak:.1f} Hz.",
+        sections=[Section(name.capitalize(), pictures=[pictures[name]]) for name in pictures],
+        provenance=made,
+    )
+    return page, peak
+
+
+def _pictures(
+    brain: Network, frequencies: np.ndarray, density: np.ndarray, connectivity: np.ndarray
+) -> dict[str, Picture]:
+    labels, unit = brain.connectome.labels, brain.rung.signal_unit or "1"
+    return {
+        "spectra": Picture(
+            plot.spectrum(frequencies, density, labels, f"({unit})²/Hz"),
+            "Exact power spectra of all regions, the mean in bold.",
+        ),
+        "connectivity": Picture(
+            plot.connectivity(connectivity, labels, "correlation r (1)"),
+            "Exact correlation of the signals.",
+        ),
+    }

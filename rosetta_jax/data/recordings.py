@@ -13,6 +13,7 @@ The file is a NumPy `.npz` with the keys
 """
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -74,21 +75,21 @@ def load_recordings(path: str | Path, normalisation: str = "eigenvalue") -> Reco
     """
     arrays = _read(Path(path))
     _require_keys(path, arrays)
-    frequencies = _increasing(np.asarray(arrays["frequencies"], dtype=float))
-    psd = _stack("psd", np.asarray(arrays["psd"], dtype=float), 3)
-    weights = _stack("weights", np.asarray(arrays["weights"], dtype=float), 3)
+    frequencies = _increasing(_numbers("frequencies", arrays["frequencies"]))
+    psd = _stack("psd", arrays["psd"])
+    weights = _stack("weights", arrays["weights"])
     people, nodes = psd.shape[0], psd.shape[1]
     _require_psd(psd, len(frequencies))
-    lengths = arrays.get("lengths")
-    lengths = None if lengths is None else _stack("lengths", np.asarray(lengths, dtype=float), 3)
-    labels = [str(label) for label in arrays["labels"]] if "labels" in arrays else None
+    lengths = _stack("lengths", arrays["lengths"]) if "lengths" in arrays else None
+    centres = _numbers("centres", arrays["centres"]) if "centres" in arrays else None
+    labels = _names(arrays["labels"]) if "labels" in arrays else None
     connectomes = tuple(
         _connectome(
             person,
             _of_person("weights", weights, person, people, nodes),
             None if lengths is None else _of_person("lengths", lengths, person, people, nodes),
             labels,
-            arrays.get("centres"),
+            centres,
             normalisation,
         )
         for person in range(people)
@@ -100,9 +101,9 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}: give the path of an .npz file.")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+    except (ValueError, TypeError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{path} cannot be read as an .npz file ({error}): write it with numpy.savez, without objects."
         ) from error
@@ -130,11 +131,24 @@ def _increasing(frequencies: np.ndarray) -> np.ndarray:
     return frequencies
 
 
-def _stack(name: str, array: np.ndarray, ndim: int) -> np.ndarray:
+def _numbers(name: str, array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "buif":
+        raise ValueError(f"`{name}` must hold real numbers, got an array of {array.dtype}.")
+    return array.astype(float)
+
+
+def _names(labels: np.ndarray) -> list[str]:
+    if labels.ndim != 1:
+        raise ValueError(f"`labels` must be a list of names (nodes,), got shape {labels.shape}.")
+    return [str(label) for label in labels]
+
+
+def _stack(name: str, array: np.ndarray) -> np.ndarray:
     """One person's array with a leading axis of one; many people's as it is."""
-    if array.ndim not in (ndim - 1, ndim):
-        raise ValueError(f"`{name}` must have {ndim - 1} or {ndim} axes, got shape {array.shape}.")
-    return array if array.ndim == ndim else array[None]
+    if array.ndim not in (2, 3) or not array.size:
+        raise ValueError(f"`{name}` must have 2 or 3 axes and be filled, got shape {array.shape}.")
+    array = _numbers(name, array)
+    return array if array.ndim == 3 else array[None]
 
 
 def _require_psd(psd: np.ndarray, bins: int) -> None:

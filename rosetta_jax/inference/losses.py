@@ -9,6 +9,7 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Pairwise, Scalar, Spectrum
@@ -73,9 +74,13 @@ class SpectrumLoss(Loss):
         self.weight = _checks.non_negative("weight", _checks.as_float_array(weight, "weight"))
         self.sd = _checks.positive("sd", _checks.as_float_array(sd, "sd"), "dB")
         self.depth = _checks.non_negative("depth", _checks.as_float_array(depth, "depth"))
+        if compare == "shape":
+            _require_shape(self.measured)
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
         fitted = decibel(prediction.spectrum(self.frequencies))
+        if fitted.shape[1] != 1:
+            _require_regions(self.measured.shape[1], fitted.shape[1])
         fitted = jnp.broadcast_to(fitted, self.measured.shape)
         measured = decibel(self.measured)
         compared = self._shape if self.compare == "shape" else self._level
@@ -107,13 +112,19 @@ class ConnectivityLoss(Loss):
         self.measured = _checks.finite("measured", _checks.as_float_array(measured, "measured"))
         if self.measured.ndim != 2 or self.measured.shape[0] != self.measured.shape[1]:
             raise ValueError(f"`measured` must be (nodes, nodes), got {self.measured.shape}.")
+        if self.measured.shape[0] < 2:
+            raise ValueError("`measured` has 1 region: at least 2 regions are needed for a pair.")
+        if _checks.is_concrete(self.measured) and not np.allclose(self.measured, self.measured.T):
+            raise ValueError("`measured` must be symmetric: take the mean of it and its transpose.")
         self.weight = _checks.non_negative("weight", _checks.as_float_array(weight, "weight"))
         self.band = band
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
         nodes = self.measured.shape[0]
+        predicted = prediction.connectivity(self.band)
+        _require_regions(nodes, predicted.shape[0])
         rows, columns = jnp.triu_indices(nodes, 1)
-        difference = (prediction.connectivity(self.band) - self.measured)[rows, columns]
+        difference = (predicted - self.measured)[rows, columns]
         return jnp.sqrt(self.weight / difference.shape[0]) * difference
 
 
@@ -124,6 +135,25 @@ class SumOfLosses(Loss):
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
         return jnp.concatenate([part.residual(prediction) for part in self.parts])
+
+
+def _require_shape(measured: Spectrum) -> None:
+    """A shape needs two bins and something that varies over them."""
+    if measured.shape[0] < 2:
+        raise ValueError("`measured` has 1 bin: at least 2 are needed to compare shapes.")
+    if _checks.is_concrete(measured):
+        flat = np.flatnonzero(np.ptp(10 * np.log10(measured), axis=0) < 1e-6)
+        if flat.size:
+            raise ValueError(
+                f"`measured` is flat in region {flat[0]}: it has no shape, leave it out or compare='level'."
+            )
+
+
+def _require_regions(measured: int, predicted: int) -> None:
+    if measured != predicted:
+        raise ValueError(
+            f"`measured` has {measured} regions and the model {predicted}: they must be the same."
+        )
 
 
 def _unit(curves: Spectrum) -> tuple[Spectrum, Float[Array, "1 nodes"]]:

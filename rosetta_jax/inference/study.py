@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rosetta_jax._types import Float, PRNGKeyArray
+from rosetta_jax._types import Array, Float, Int, PRNGKeyArray, Spectrum
 from rosetta_jax.data import Recordings
 from rosetta_jax.inference.curves import Curve, PowerLaw, PowerLawAndGaussian, TwoLorentzians
-from rosetta_jax.inference.fit import FitResult, fit
+from rosetta_jax.inference.fit import FitResult, Model, fit
 from rosetta_jax.inference.losses import SpectrumLoss
 from rosetta_jax.inference.measures import (
     correlation_db,
@@ -141,21 +141,10 @@ def study(
 
 
 def _scored(recordings: Recordings, models: list[Any], result: FitResult, numbers: int) -> Scored:
-    @eqx.filter_jit
-    def predicted(model: Any, frequencies: Any) -> tuple[Any, Any]:
-        # Judged first, for the reason given in `rosetta_jax.linear.spectrum`.
-        prediction = predict(model)
-        status = prediction.status
-        nodes = getattr(model, "nodes", 1)
-        blank = jnp.full((frequencies.shape[0], nodes), jnp.nan, frequencies.dtype)
-        return status, jax.lax.cond(
-            status == Status.ok, lambda: prediction.spectrum(frequencies), lambda: blank
-        )
-
     frequencies = jnp.asarray(recordings.frequencies, jnp.result_type(float))
     statuses, spectra = [], []
     for person, model in enumerate(models):
-        status, spectrum = predicted(result.model(model, person), frequencies)
+        status, spectrum = _predicted(result.model(model, person), frequencies)
         statuses.append(int(status))
         spectra.append(np.asarray(spectrum))
     stable = tuple(
@@ -163,6 +152,20 @@ def _scored(recordings: Recordings, models: list[Any], result: FitResult, number
         for person, status in enumerate(statuses)
     )
     return _judged(recordings, np.stack(spectra), result, stable, numbers)
+
+
+@eqx.filter_jit
+def _predicted(
+    model: Model, frequencies: Float[Array, " frequencies"]
+) -> tuple[Int[Array, ""], Spectrum]:
+    # Judged first, for the reason given in `rosetta_jax.linear.spectrum`.
+    prediction = predict(model)
+    status = prediction.status
+    nodes = getattr(model, "nodes", 1)
+    blank = jnp.full((frequencies.shape[0], nodes), jnp.nan, frequencies.dtype)
+    return status, jax.lax.cond(
+        status == Status.ok, lambda: prediction.spectrum(frequencies), lambda: blank
+    )
 
 
 def _ceiling(recordings: Recordings) -> Scored:

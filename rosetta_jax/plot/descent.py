@@ -40,7 +40,8 @@ def convergence(
     others = [k for k in range(len(history)) if k != best]
     for place, start in enumerate(others):
         colour = colours[place % len(colours)] if few else GREY
-        name = f"start {names[start]}" if few else ("other starts" if place == 0 else None)
+        failed = "" if np.isfinite(seen[start]).any() else ": failed"
+        name = f"start {names[start]}{failed}" if few else ("other starts" if place == 0 else None)
         axes.plot(iterations, drawn[start], color=colour, lw=1.0, alpha=0.8, label=name)
     value = float(_last(seen)[best])
     axes.plot(
@@ -54,6 +55,7 @@ def convergence(
     axes.plot(stop, drawn[best, stop], "o", color=VERMILION, ms=6)
     if np.nanmin(drawn) > 0:
         axes.set_yscale("log")
+        axes.tick_params(axis="y", which="minor", labelsize=TICK)
     axes.legend(frameon=False, fontsize=TICK, loc="upper right")
     _canvas.name_axes(axes, "iteration", label)
     return figure

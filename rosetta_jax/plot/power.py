@@ -66,13 +66,17 @@ def spectra(
 
 
 def mean_spectrum(
-    frequencies: Any, measured: Any, fitted: Any, others: Mapping[str, Any] | None = None
+    frequencies: Any,
+    measured: Any,
+    fitted: Any,
+    others: Mapping[str, Any] | None = None,
+    names: tuple[str, str] = ("measured", "fitted"),
 ) -> Figure:
     """The spectrum averaged over regions (mean of decibels) and the middle 80 % of regions.
 
     `frequencies` (F,) in Hz; `measured`, `fitted` (F, nodes), positive linear power; `others` names
-    further curves to set beside them, each (F, nodes) or, already averaged, (F,). Raises
-    `ValueError` as `spectra` does.
+    further curves to set beside them, each (F, nodes) or, already averaged, (F,); `names` of the
+    first two. Raises `ValueError` as `spectra` does.
     """
     frequencies = _canvas.finite_array("frequencies", frequencies, None)
     measured = _canvas.power_array("measured", measured, len(frequencies), None).T
@@ -84,8 +88,8 @@ def mean_spectrum(
     )
     for edge in np.percentile(fitted, [10, 90], axis=0):
         axes.plot(frequencies, edge, color=VERMILION, lw=0.8, alpha=0.7)
-    axes.plot(frequencies, measured.mean(0), color=INK, lw=2.4, label="measured")
-    axes.plot(frequencies, fitted.mean(0), color=VERMILION, lw=1.8, label="fitted")
+    axes.plot(frequencies, measured.mean(0), color=INK, lw=2.4, label=names[0])
+    axes.plot(frequencies, fitted.mean(0), color=VERMILION, lw=1.8, label=names[1])
     colours = (BLUE, *CYCLE[2:])
     for k, (name, curve) in enumerate((others or {}).items()):
         shape = (len(frequencies),) if np.ndim(curve) == 1 else (len(frequencies), None)
@@ -93,10 +97,10 @@ def mean_spectrum(
         curve = curve.mean(1) if curve.ndim == 2 else curve
         style = OTHER_STYLES[k % len(OTHER_STYLES)]
         axes.plot(frequencies, curve, color=colours[k % len(colours)], lw=1.5, ls=style, label=name)
-    handles, names = axes.get_legend_handles_labels()
+    handles, shown = axes.get_legend_handles_labels()
     handles += [Patch(facecolor=GREY, alpha=0.3), Line2D([], [], color=VERMILION, lw=0.8)]
-    names += ["10 % to 90 % of regions, measured", "the same, fitted"]
-    axes.legend(handles, names, frameon=False, fontsize=TICK, loc="best")
+    shown += [f"10 % to 90 % of regions, {names[0]}", f"the same, {names[1]}"]
+    axes.legend(handles, shown, frameon=False, fontsize=TICK, loc="best")
     axes.set_xlim(frequencies[0], frequencies[-1])
     _canvas.name_axes(axes, "frequency (Hz)", "power (dB), mean over regions")
     return figure

@@ -15,7 +15,7 @@ def series(
 ) -> Figure:
     """Traces of all nodes, stacked in order, on one scale that a bar states.
 
-    `times` (time,) in s; `signal` (time, nodes) in `unit`, each trace drawn about its own median;
+    `times` (time,) in s; `signal` (time, nodes) in `unit` (1 where it has none), each trace drawn about its own median;
     `labels`, one a node. Entries that are not finite leave gaps. Raises `ValueError` for other
     shapes or where no entry is finite.
     """
@@ -56,7 +56,13 @@ def _bar(axes: Any, room: float, unit: str) -> None:
     low, high = middle - size / 2, middle + size / 2
     axes.plot([1.015, 1.015], [low, high], color=INK, lw=2.0, transform=place, clip_on=False)
     axes.text(
-        1.03, middle, f"{size:g} {unit}", transform=place, va="center", fontsize=TICK, color=INK
+        1.03,
+        middle,
+        f"{size:g}" if unit == "1" else f"{size:g} {unit}",
+        transform=place,
+        va="center",
+        fontsize=TICK,
+        color=INK,
     )
 
 

@@ -10,6 +10,13 @@ import pytest
 
 import rosetta_jax as rj
 from rosetta_jax.linear import fixed_point, stability
+from rosetta_jax.linear.blocks import linearise
+from rosetta_jax.linear.stability import (
+    _network_values,
+    _node_grid,
+    _omega,
+    resolving_frequencies,
+)
 
 from .dense import characteristic_roots, dense, random_connectome
 
@@ -218,6 +225,38 @@ def test_a_delay_can_stabilise():
     roots = characteristic_roots(dense(delayed, ("x", "y")), 24).real
     assert stability(instant).unstable_modes == 2
     assert int(stability(delayed).unstable_modes) == (roots > 0).sum() == 0
+
+
+def _delayed_columns():
+    connectome = random_connectome(np.random.default_rng(8), 4, longest=800.0)
+    network = rj.Network(rj.JansenRit(bias=330.0), connectome, gain=5.0)
+    return network, fixed_point(network)
+
+
+def test_the_slope_of_the_determinant_is_that_of_differences():
+    network, point = _delayed_columns()
+    blocks = linearise(network, point.state, point.arriving, network.rung.Inputs(), ())
+    transfer = _node_grid(blocks).transfer
+    behind, here, ahead = 0.45 + 1e-7 * jnp.arange(-1, 2.0)
+    low, high = _omega(behind, transfer.scale), _omega(ahead, transfer.scale)
+    behind, here, ahead = (_network_values(network, transfer, at) for at in (behind, here, ahead))
+    width = high - low
+    found = (float(here.growth), float(here.turning))
+    expected = ((ahead.log_size - behind.log_size) / width, (ahead.angle - behind.angle) / width)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_resolving_frequencies_step_less_than_the_distance_to_every_mode():
+    network, point = _delayed_columns()
+    blocks = linearise(network, point.state, point.arriving, network.rung.Inputs(), ())
+    omega = np.asarray(resolving_frequencies(network, blocks))
+    roots = characteristic_roots(dense(network, (), point), 24)
+    # Roots that the discretisation has resolved.
+    roots = roots[np.abs(roots) < 300]
+    distance = np.abs(1j * omega[:, None] - roots).min(axis=1)
+    nearest = np.minimum(distance[1:], distance[:-1])
+    low = omega[1:] < 200
+    assert np.all(np.diff(omega)[low] <= 1.01 * nearest[low])
 
 
 @functools.cache

@@ -1,0 +1,177 @@
+"""A study reads a model against its baselines, all of them fitted in the same way."""
+
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import rosetta_jax as rj
+from rosetta_jax.data import Recordings
+from rosetta_jax.inference import (
+    PRESETS,
+    FitResult,
+    Preset,
+    correlation_db,
+    paired_difference,
+    preset,
+    relative_power,
+)
+from rosetta_jax.inference.curves import Curve
+from rosetta_jax.optimise import LevenbergMarquardt
+from rosetta_jax.parameters import FreeParameters
+
+# The module, whose name its function hides in the package.
+study_module = sys.modules["rosetta_jax.inference.study"]
+
+RNG = np.random.default_rng(9)
+F = np.linspace(4.0, 40.0, 10)
+OFF = 1 - np.eye(3)
+CONNECTOMES = tuple(rj.Connectome(RNG.uniform(0.1, 1, (3, 3)) * OFF).normalised() for _ in range(2))
+CEILING = "own mean spectrum (ceiling)"
+
+
+def network(connectome):
+    return rj.Network(
+        rj.HarmonicOscillator(alpha=np.array([-15.0, -20.0, -40.0])),
+        connectome,
+        gain=4.0,
+        noise=rj.WhiteNoise(0.1),
+        sensor=rj.WhiteNoise(2e-3),
+    )
+
+
+FREE = {"rung.omega": rj.LogNormal(62.8, 0.2), "gain": rj.LogNormal(4.0, 1.0)}
+
+
+def unmoved(calls):
+    """A stand-in for `fit` that leaves everybody at the template and notes how it was called."""
+
+    def fit(models, free, losses, *, name, **settings):
+        calls[name.strip()] = {"free": set(free), "losses": losses} | settings
+        values = [FreeParameters(m, free).values(FreeParameters(m, free).vector()) for m in models]
+        people = len(models)
+        return FitResult(
+            values={path: np.stack([np.asarray(v[path]) for v in values]) for path in free},
+            losses=np.zeros(people),
+            status=np.zeros(people, np.int32),
+            all_losses=np.zeros((people, 1)),
+            all_status=np.zeros((people, 1), np.int32),
+            all_vectors=np.zeros((people, 1, len(free))),
+            history=np.zeros((1, people, 1)),
+            metadata={},
+        )
+
+    return fit
+
+
+@pytest.fixture(scope="module")
+def exact():
+    """A study of recordings that the networks themselves made."""
+    spectra = [np.asarray(rj.linear.power_spectrum(network(c), F).density) for c in CONNECTOMES]
+    recordings = Recordings(F, np.stack(spectra), CONNECTOMES)
+    calls = {}
+    settings = {"starts": 3, "key": jax.random.key(5), "method": LevenbergMarquardt(steps=7)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study_module, "fit", unmoved(calls))
+        found = study_module.study(
+            recordings, Preset(network, FREE), show_progress=False, **settings
+        )
+    return found, calls, settings
+
+
+def test_a_network_scores_one_on_its_own_spectra(exact):
+    model = exact[0].model
+    np.testing.assert_allclose(model.correlations, np.ones((2, 3)), rtol=1e-10)
+    np.testing.assert_allclose(model.depths, [1.0, 1.0], rtol=1e-10)
+    assert model.stable == (True, True) and model.numbers == 2
+
+
+def test_maps_of_relative_alpha_are_compared(exact):
+    found = exact[0]
+    for person in (0, 1):
+        expected = relative_power(F, found.recordings.spectra[person])
+        np.testing.assert_array_equal(found.measured_alpha[person], expected)
+    assert found.alpha_map_correlation == pytest.approx(1.0, abs=1e-10)
+
+
+def test_every_baseline_is_there(exact):
+    assert list(exact[0].baselines) == [
+        "1/f",
+        "slope and one Gaussian",
+        "two Lorentzians and 1/f",
+        "same model at gain 0",
+        CEILING,
+    ]
+
+
+def test_all_are_fitted_with_the_same_starts_key_method_and_losses(exact):
+    _, calls, settings = exact
+    assert len(calls) == 5
+    losses = calls["network"]["losses"]
+    for call in calls.values():
+        assert {name: call[name] for name in settings} == settings
+        assert call["losses"] is losses
+
+
+def test_at_gain_zero_neither_gain_nor_speed_is_free(exact):
+    assert exact[1]["gain 0"]["free"] == {"rung.omega"}
+    assert exact[0].baselines["same model at gain 0"].numbers == 1
+
+
+def test_at_gain_zero_nothing_is_coupled(exact):
+    spectra = exact[0].baselines["same model at gain 0"].spectra
+    np.testing.assert_allclose(spectra[0], spectra[1], rtol=1e-12)
+    alone = rj.replace(network(CONNECTOMES[0]), {"gain": 0.0})
+    expected = np.asarray(rj.linear.power_spectrum(alone, F).density)
+    np.testing.assert_allclose(spectra[0], expected, rtol=1e-10)
+
+
+def test_the_ceiling_is_the_own_mean_in_decibel(exact):
+    found = exact[0]
+    measured = found.recordings.spectra[1]
+    mean = np.exp(np.log(measured).mean(axis=1, keepdims=True))
+    np.testing.assert_allclose(
+        found.baselines[CEILING].correlations[1], correlation_db(measured, mean), rtol=1e-10
+    )
+
+
+def test_no_curve_scores_above_the_ceiling_on_average(exact):
+    # Of all curves shared by the regions; the ones here were not even fitted.
+    baselines = exact[0].baselines
+    for name in ("1/f", "slope and one Gaussian", "two Lorentzians and 1/f"):
+        assert (baselines[name].scores <= baselines[CEILING].scores).all()
+
+
+def test_differences_are_paired_by_person(exact):
+    found = exact[0]
+    for name, baseline in found.baselines.items():
+        expected = paired_difference(found.model.scores, baseline.scores)
+        assert found.differences()[name] == pytest.approx(expected)
+
+
+def test_a_fit_that_ends_unstable_predicts_nothing():
+    growing = rj.replace(network(CONNECTOMES[0]), {"rung.alpha": 5.0})
+    status, spectrum = study_module._predicted(growing, jnp.asarray(F))
+    assert int(status) == rj.Status.unstable and np.isnan(spectrum).all()
+
+
+# --- presets
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_starts_stable_and_inside_its_priors(name):
+    chosen = preset(name)
+    brain = chosen.network(CONNECTOMES[0])
+    assert np.isfinite(FreeParameters(brain, chosen.free).vector()).all()
+    assert int(rj.linear.stability(brain).status) == rj.Status.ok
+
+
+def test_a_wrong_preset_lists_the_right_ones():
+    with pytest.raises(ValueError, match="jansen-rit, stuart-landau, harmonic"):
+        preset("kuramoto")
+
+
+def test_every_baseline_curve_is_a_curve():
+    assert all(issubclass(curve, Curve) for curve in study_module.BASELINES.values())
