@@ -169,8 +169,9 @@ class _Momentum(eqx.Module):
 class GradientDescent(Method):
     """Updates of an optax optimiser on the sum of squares, `updates` an iteration.
 
-    By default Adam with steps of 0.25 in plain coordinates that decay over sixty updates. A refused update goes back to the best vector with cleared momentum and half the step. A lane has
-    converged after `patience` updates none of which lowered the loss by more than `tolerance` of itself.
+    By default Adam with steps of 0.25 in plain coordinates that decay over sixty updates. A refused
+    update goes back to the best vector with cleared momentum and half the step. A lane has converged
+    after `patience` updates none of which lowered the loss by more than `tolerance` of itself.
     """
 
     steps: int = eqx.field(default=6, static=True)

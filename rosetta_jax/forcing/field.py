@@ -15,11 +15,11 @@ from rosetta_jax.forcing.drive import Drive
 class Field(eqx.Module):
     r"""A field with one time course: polarisation $\lambda_i \cdot E_i\, w(t)$ in mV.
 
-    `polarisability` $\lambda$: `()` or `(nodes,)` in mV per V/m (= mm), along the field; or
-    `(nodes, 3)` where `strength` is a vector. Literature: 0.1 to 0.3 mm for pyramidal somata,
-    default 0.2 (Bikson 2004, Radman 2009). `strength` $E$ in V/m: `()` or `(nodes,)` along the axis
-    of the cells, or `(3,)` / `(nodes, 3)` as a vector. `waveform` w(t) is dimensionless. Raises
-    `ValueError` where one is a vector and the other is not.
+    Along the axis of the cells: `polarisability` $\lambda$, `()` or `(nodes,)`, in mV per V/m (= mm), and
+    `strength` $E$, `()` or `(nodes,)`, in V/m. As vectors: both with two axes, `(nodes, 3)` or `(1, 3)` where
+    all nodes share it. Literature: 0.1 to 0.3 mm for pyramidal somata, default 0.2 (Bikson 2004,
+    Radman 2009). `waveform` w(t) is dimensionless. Raises `ValueError` where one is a vector and
+    the other is not.
     """
 
     strength: Float[Array, "..."] = eqx.field(converter=_checks.as_float_array)
@@ -29,13 +29,13 @@ class Field(eqx.Module):
     def __check_init__(self):
         _checks.finite("strength", self.strength)
         _checks.finite("polarisability", self.polarisability)
-        vectors = [_is_vector(self.strength), _is_vector(self.polarisability)]
-        if any(vectors) and not self.polarisability.shape[-1:] == self.strength.shape[-1:] == (3,):
+        shapes = self.strength.shape, self.polarisability.shape
+        along = all(len(shape) < 2 for shape in shapes)
+        vectors = all(len(shape) == 2 and shape[1] == 3 for shape in shapes)
+        if not (along or vectors):
             raise ValueError(
-                "`strength` and `polarisability` must both be vectors with a last axis of 3, or "
-                "both be "
-                f"along the axis of the cells: got {self.strength.shape} and "
-                f"{self.polarisability.shape}."
+                "`strength` and `polarisability` must both be vectors, (nodes, 3) or (1, 3), or both lie "
+                f"along the axis of the cells, () or (nodes,): got {shapes[0]} and {shapes[1]}."
             )
 
     def amplitude(self) -> Parameter:
@@ -44,12 +44,11 @@ class Field(eqx.Module):
         product = jnp.broadcast_to(self.polarisability, shape) * jnp.broadcast_to(
             self.strength, shape
         )
-        return jnp.sum(product, axis=-1) if _is_vector(self.strength) else product
+        if len(shape) < 2:
+            return product
+        summed = jnp.sum(product, axis=-1)
+        return summed[0] if summed.shape == (1,) else summed
 
     def value(self, t: Scalar) -> Parameter:
         """The polarisation at time `t` (s), mV."""
         return self.amplitude() * self.waveform.value(t)
-
-
-def _is_vector(array: Float[Array, "..."]) -> bool:
-    return array.ndim == 2 or array.shape == (3,)

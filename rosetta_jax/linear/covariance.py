@@ -79,7 +79,7 @@ def _covariance(
         lambda: jnp.full((network.nodes, network.nodes), jnp.nan, linearisation.blocks.A.dtype),
     )
     status = first_failure(status, status_where(~jnp.all(jnp.isfinite(matrix)), Status.non_finite))
-    return LinearConnectivity(matrix, status)
+    return LinearConnectivity(jnp.where(status == Status.ok, matrix, jnp.nan), status)
 
 
 def covariance_of(linearisation: Linearisation, band: tuple[float, float] | None) -> Pairwise:

@@ -260,6 +260,7 @@ def _spectrum(
     )
     density = jax.lax.cond(status == Status.ok, judged, lambda: blank)
     status = first_failure(status, status_where(~jnp.all(jnp.isfinite(density)), Status.non_finite))
+    density = jnp.where(status == Status.ok, density, jnp.full_like(density, jnp.nan))
     return LinearSpectrum(frequencies, density, status)
 
 

@@ -16,9 +16,11 @@ from typer.testing import CliRunner
 from rosetta_jax import cli
 from rosetta_jax.cli.app import app
 from rosetta_jax.data import Recordings
+from rosetta_jax.forcing import WhiteNoise
 from rosetta_jax.inference import FitResult, Scored
-from rosetta_jax.network import Connectome
+from rosetta_jax.network import Connectome, Network, unconnected
 from rosetta_jax.results import load_arrays
+from rosetta_jax.rungs import StuartLandau
 
 COMMANDS = ("simulate", "spectrum", "fit")
 BASELINES = {
@@ -384,11 +386,13 @@ def test_a_wrong_value_is_answered_with_what_is_right(arguments, message, tmp_pa
     assert message in refused(*arguments, "--out", tmp_path / "out")
 
 
-def test_an_unstable_brain_has_no_spectrum(tmp_path):
-    text = refused(
-        "spectrum", "--rung", "jansen-rit", "--gain", 300, "--bins", 30, "--out", tmp_path
-    )
-    assert "Lower `--gain`" in text and not (tmp_path / "spectrum.npz").exists()
+def test_an_unstable_brain_has_no_spectrum(tmp_path, monkeypatch):
+    growing = Network(StuartLandau(alpha=3.0), unconnected(2), noise=WhiteNoise(0.1))
+    module = sys.modules["rosetta_jax.cli.spectrum"]
+    monkeypatch.setattr(module, "embedded_brain", lambda *chosen: growing)
+    text = refused("spectrum", "--bins", 12, "--out", tmp_path)
+    assert "the fixed point is unstable" in text and "Lower `--gain`" in text
+    assert written(tmp_path) == set()
 
 
 def test_without_its_extra_the_command_line_names_it(tmp_path):

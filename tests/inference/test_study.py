@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import rosetta_jax as rj
+from rosetta_jax import synthetic
 from rosetta_jax.data import Recordings
 from rosetta_jax.inference import (
     PRESETS,
@@ -163,7 +164,7 @@ def test_a_fit_that_ends_unstable_predicts_nothing():
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_starts_stable_and_inside_its_priors(name):
     chosen = preset(name)
-    brain = chosen.network(CONNECTOMES[0])
+    brain = chosen.network(synthetic.connectome())
     assert np.isfinite(FreeParameters(brain, chosen.free).vector()).all()
     assert int(rj.linear.stability(brain).status) == rj.Status.ok
 
