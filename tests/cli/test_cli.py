@@ -346,10 +346,8 @@ def test_wrong_keys_are_listed(data, tmp_path):
     assert "unknown: ['power']" in text and "needed are ['frequencies', 'psd', 'weights']" in text
 
 
-def test_brackets_in_an_error_are_text(data, tmp_path):
-    loops = data(weights=np.ones((NODES, NODES)), lengths=np.ones((NODES, NODES)))
-    text = refused("fit", "--data", loops, "--out", tmp_path / "out")
-    assert "entry [0, 0] is 1" in text
+def test_brackets_in_an_error_are_text(tmp_path):
+    assert "[draft].npz" in refused("fit", "--data", "[draft].npz", "--out", tmp_path / "out")
 
 
 def test_an_empty_band_says_what_there_is(data, tmp_path):

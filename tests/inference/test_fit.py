@@ -27,15 +27,6 @@ DECAYING = GradientDescent(
 OFF = 1 - np.eye(NODES)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation():
-    """Small programs run once: compiling costs more than running."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
-
-
 def connectome(lengths=True):
     weights = RNG.uniform(0.2, 1, (NODES, NODES)) * OFF
     return rj.Connectome(
