@@ -71,6 +71,8 @@ def fit(
             method=methods[method],
             show_progress=not quiet,
         )
+        if not np.isfinite(found.model.mean_score):
+            raise ValueError(f"nobody could be fitted: {found.result.message} Try more `--starts`.")
         chosen = {
             "rung": rung.value,
             "data": "embedded synthetic recording" if data is None else data.name,
@@ -82,7 +84,7 @@ def fit(
         }
         page = write_results(out, found, chosen)
     people = "1 person" if recordings.people == 1 else f"{recordings.people} people"
-    say(f"mean correlation in dB {np.mean(found.model.scores):.4f} over {people}; report: {page}")
+    say(f"mean correlation in dB {found.model.mean_score:.4f} over {people}; report: {page}")
 
 
 def _recordings(data: Path | None, seed: int, normalisation: str) -> Recordings:

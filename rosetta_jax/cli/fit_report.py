@@ -37,10 +37,11 @@ def _summary(found: Study, chosen: dict[str, Any], made: dict[str, Any]) -> dict
     times = found.result.metadata
     differences = found.differences()
     return {
-        "mean_correlation_db": float(model.scores.mean()),
+        "mean_correlation_db": model.mean_score,
         "numbers_per_person": model.numbers,
         "depth": float(np.median(model.depths)),
         "alpha_map_correlation": found.alpha_map_correlation,
+        "people_not_fitted": np.flatnonzero(~np.isfinite(model.scores)),
         "people": [
             {
                 "correlation_db": float(model.scores[person]),
@@ -55,7 +56,7 @@ def _summary(found: Study, chosen: dict[str, Any], made: dict[str, Any]) -> dict
         ],
         "baselines": {
             name: {
-                "mean_correlation_db": float(baseline.scores.mean()),
+                "mean_correlation_db": baseline.mean_score,
                 "numbers_per_person": baseline.numbers,
                 "depth": float(np.median(baseline.depths)),
                 "difference": differences[name][0],
@@ -108,7 +109,8 @@ def _arrays(found: Study) -> dict[str, np.ndarray]:
 def _representative(found: Study) -> int:
     """The person whose score is the median."""
     scores = found.model.scores
-    return int(np.argsort(scores)[len(scores) // 2])
+    fitted = int(np.isfinite(scores).sum())
+    return int(np.argsort(scores)[fitted // 2])  # NaN, of people not fitted, sort last
 
 
 def _pictures(found: Study) -> dict[str, tuple[Any, str]]:
@@ -170,10 +172,10 @@ def _scores(found: Study) -> Any:
     names = ["network", *found.baselines]
     each = [found.model, *found.baselines.values()]
     people = found.recordings.people
-    errors = [s.scores.std(ddof=1) / np.sqrt(people) if people > 1 else np.nan for s in each]
+    errors = [np.nanstd(s.scores, ddof=1) / np.sqrt(people) if people > 1 else np.nan for s in each]
     return plot.scores(
         names,
-        [scored.scores.mean() for scored in each],
+        [scored.mean_score for scored in each],
         errors if people > 1 else None,
         label="mean correlation in dB (1)",
         highlight=["network"],
@@ -182,18 +184,19 @@ def _scores(found: Study) -> Any:
 
 def _verdict(found: Study, chosen: dict[str, Any]) -> str:
     """What the brain adds, in words."""
-    scores, differences = found.model.scores, found.differences()
+    differences = found.differences()
     lone, lone_error = differences["same model at gain 0"]
     curve, curve_error = differences["two Lorentzians and 1/f"]
-    people = found.recordings.people
+    people, failed = found.recordings.people, int((~np.isfinite(found.model.scores)).sum())
+    missing = f" {failed} of them could not be fitted: see the table." if failed else ""
     synthetic = "" if "synthetic" not in chosen["data"] else " The data are synthetic."
     return (
         f"A {chosen['rung']} network with {found.model.numbers} numbers a person, shared by all regions, "
-        f"reaches a mean correlation of {scores.mean():.3f} in dB over {people} "
-        f"{'person' if people == 1 else 'people'}.{synthetic} "
+        f"reaches a mean correlation of {found.model.mean_score:.3f} in dB over {people} "
+        f"{'person' if people == 1 else 'people'}.{missing}{synthetic} "
         f"Coupling through the connectome {_adds(lone, lone_error)}: against the same model at gain 0 the "
-        f"difference is {_with_error(lone, lone_error)}. Against a curve without a brain of as many numbers "
-        f"the network {_adds(curve, curve_error)}: {_with_error(curve, curve_error)}.\n\n"
+        f"difference is {_with_error(lone, lone_error)}. Against two Lorentzians and 1/f "
+        f"(no brain, {found.baselines['two Lorentzians and 1/f'].numbers} numbers) the network {_adds(curve, curve_error)}: {_with_error(curve, curve_error)}.\n\n"
         f"Relative alpha over regions correlates with the measured map at "
         f"{found.alpha_map_correlation:.2f}. All fitted points are "
         f"{'stable by the refined count of modes' if all(found.model.stable) else 'NOT stable: see the table'}."
@@ -255,7 +258,7 @@ def _baseline_table(found: Study) -> Table:
         return {
             "model": name,
             "numbers": scored.numbers or "",
-            "correlation in dB": float(scored.scores.mean()),
+            "correlation in dB": scored.mean_score,
             "depth": float(np.median(scored.depths)),
             "network less this": difference if np.isfinite(difference) else "",
             "standard error": error if np.isfinite(error) else "",

@@ -40,8 +40,14 @@ def map_correlation(
 def paired_difference(
     scores: Float[np.ndarray, " people"], others: Float[np.ndarray, " people"]
 ) -> tuple[float, float]:
-    """Mean of the paired difference over people, and its standard error (NaN for one person)."""
+    """Mean of the paired difference over people, and its standard error (NaN for one person).
+
+    People without a score in either, NaN, are left out.
+    """
     difference = np.asarray(scores) - np.asarray(others)
+    difference = difference[np.isfinite(difference)]
+    if difference.size == 0:
+        return float("nan"), float("nan")
     if difference.size < 2:
         return float(difference.mean()), float("nan")
     return float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(difference.size))

@@ -55,8 +55,14 @@ class Scored(eqx.Module):
 
     @property
     def scores(self) -> Float[np.ndarray, " people"]:
-        """Mean correlation over regions, one a person."""
+        """Mean correlation over regions, one a person; NaN where no start succeeded."""
         return self.correlations.mean(axis=1)
+
+    @property
+    def mean_score(self) -> float:
+        """The mean over the people who were fitted, NaN where nobody was."""
+        fitted = self.scores[np.isfinite(self.scores)]
+        return float(fitted.mean()) if fitted.size else float("nan")
 
 
 class Study(eqx.Module):
@@ -82,7 +88,8 @@ class Study(eqx.Module):
             map_correlation(*maps)
             for maps in zip(self.fitted_alpha, self.measured_alpha, strict=True)
         ]
-        return float(np.mean(each))
+        known = [value for value in each if np.isfinite(value)]
+        return float(np.mean(known)) if known else float("nan")
 
     def differences(self) -> dict[str, tuple[float, float]]:
         """Model less baseline, paired by person: mean and standard error, by name."""
