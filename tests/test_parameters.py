@@ -201,7 +201,7 @@ def log_density(kind, value):
         (p.LogNormal(2.0, 0.5), lambda v: norm.logpdf(jnp.log(v), np.log(2.0), 0.5) - jnp.log(v)),
         (p.Uniform(-1.0, 4.0), lambda v: jnp.full_like(v, -np.log(5.0))),
     ],
-    ids=repr,
+    ids=["Normal", "LogNormal", "Uniform"],
 )
 def test_a_prior_is_the_image_of_a_standard_normal(kind, exact):
     value = jnp.array([0.5, 1.7, 3.0])

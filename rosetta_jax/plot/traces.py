@@ -15,8 +15,8 @@ def series(
 ) -> Figure:
     """Traces of all nodes, stacked in order, on one scale that a bar states.
 
-    `times` (time,) in s; `signal` (time, nodes) in `unit` (1 where it has none), each trace drawn about its own median;
-    `labels`, one a node. Entries that are not finite leave gaps. Raises `ValueError` for other
+    `times` (time,) in s; `signal` (time, nodes) in `unit` (1 where it has none), each trace drawn about
+    its own median; `labels`, one a node. Entries that are not finite leave gaps. Raises `ValueError` for other
     shapes or where no entry is finite.
     """
     times = _canvas.finite_array("times", times, None)
