@@ -128,7 +128,7 @@ def describe(tree: Any) -> None:
     """Print a table of the parameters of a rung, noise, network...: path, value, unit, source."""
     table = Table(title=type(tree).__name__, title_justify="left")
     for heading in ("parameter", "symbol", "value", "unit", "support", "meaning", "source"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("parameter", "value"))
     for path in parameters.paths(tree):
         info = parameters.info(tree, path)
         value = _brief(parameters.get(tree, path))

@@ -17,36 +17,12 @@ Source: Castaldo et al., arXiv 2512.10982, rungs 1 and 2. A constant force $F$ s
 centre to $iF/\omega$; the printed centre $(-F_x/\omega, 0)$ is wrong.
 """
 
-from typing import ClassVar
-
-import equinox as eqx
-import jax.numpy as jnp
-
-from rosetta_jax._types import Channels, Nodal, Parameter, Scalar
+from rosetta_jax._types import Nodal, Parameter, Scalar
 from rosetta_jax.parameters import Positive, parameter
-from rosetta_jax.system import Rung, component, port
+from rosetta_jax.rungs.plane import PlanarInputs, PlanarRung, PlanarState
 
 
-class PlanarState(eqx.Module):
-    """The plane of an oscillator, `z = x + i y`."""
-
-    x: Nodal = component(unit="", description="real part, what an electrode sees")
-    y: Nodal = component(unit="", description="imaginary part, a quarter of a turn behind")
-
-
-class PlanarInputs(eqx.Module):
-    """Forces on the two coordinates of an oscillator."""
-
-    x: Parameter = port(unit="1/s", linear=True, description="force on x")
-    y: Parameter = port(unit="1/s", linear=True, description="force on y")
-
-
-def send_plane(state: PlanarState) -> Channels:
-    """Both coordinates, as two channels."""
-    return jnp.stack([state.x, state.y])
-
-
-class HarmonicOscillator(Rung):
+class HarmonicOscillator(PlanarRung):
     r"""$\dot z = (\alpha + i\omega) z + F$: growth `alpha` (1/s), rotation `omega` (rad/s)."""
 
     alpha: Parameter = parameter(
@@ -65,32 +41,12 @@ class HarmonicOscillator(Rung):
         source="10 Hz, alpha; Castaldo et al. 2512.10982, rung 1",
     )
 
-    State: ClassVar[type] = PlanarState
-    Inputs: ClassVar[type] = PlanarInputs
-    coupling: ClassVar[str] = "diffusive"
-    drive_port: ClassVar[str] = "x"
-    field_port: ClassVar[str] = "x"
-    noise_ports: ClassVar[tuple[str, ...]] = ("x", "y")
-    signal_unit: ClassVar[str] = ""
-
-    def start(self, nodes: int) -> PlanarState:
-        return PlanarState(x=jnp.full(nodes, 0.1), y=jnp.zeros(nodes))
-
     def vector_field(self, t: Scalar, state: PlanarState, inputs: PlanarInputs) -> PlanarState:
         x, y = state.x, state.y
         return PlanarState(
             x=self.alpha * x - self.omega * y + inputs.x,
             y=self.omega * x + self.alpha * y + inputs.y,
         )
-
-    def send(self, state: PlanarState, inputs: PlanarInputs) -> Channels:
-        return send_plane(state)
-
-    def receive(self, combined: Channels) -> PlanarInputs:
-        return PlanarInputs(x=combined[0], y=combined[1])
-
-    def signal(self, state: PlanarState, inputs: PlanarInputs) -> Nodal:
-        return state.x
 
     def push_pull(self, state: PlanarState, inputs: PlanarInputs) -> tuple[Nodal, Nodal]:
         return self.omega * state.x, -self.omega * state.y

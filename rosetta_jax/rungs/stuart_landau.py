@@ -15,17 +15,12 @@ pulls $x$ through $-\Omega y$.
 Source: Castaldo et al., arXiv 2512.10982, rung 3 (sign convention of $\beta$ as printed there).
 """
 
-from typing import ClassVar
-
-import jax.numpy as jnp
-
-from rosetta_jax._types import Channels, Nodal, Parameter, Scalar
+from rosetta_jax._types import Nodal, Parameter, Scalar
 from rosetta_jax.parameters import Positive, parameter
-from rosetta_jax.rungs.harmonic import PlanarInputs, PlanarState, send_plane
-from rosetta_jax.system import Rung
+from rosetta_jax.rungs.plane import PlanarInputs, PlanarRung, PlanarState
 
 
-class StuartLandau(Rung):
+class StuartLandau(PlanarRung):
     r"""$\dot z = (\alpha + i\omega) z - (\gamma + i\beta)|z|^2 z + F$, onset at `alpha` = 0."""
 
     alpha: Parameter = parameter(
@@ -59,17 +54,6 @@ class StuartLandau(Rung):
         source="Castaldo et al. 2512.10982, rung 3",
     )
 
-    State: ClassVar[type] = PlanarState
-    Inputs: ClassVar[type] = PlanarInputs
-    coupling: ClassVar[str] = "diffusive"
-    drive_port: ClassVar[str] = "x"
-    field_port: ClassVar[str] = "x"
-    noise_ports: ClassVar[tuple[str, ...]] = ("x", "y")
-    signal_unit: ClassVar[str] = ""
-
-    def start(self, nodes: int) -> PlanarState:
-        return PlanarState(x=jnp.full(nodes, 0.1), y=jnp.zeros(nodes))
-
     def vector_field(self, t: Scalar, state: PlanarState, inputs: PlanarInputs) -> PlanarState:
         x, y = state.x, state.y
         squared_radius = x * x + y * y
@@ -79,15 +63,6 @@ class StuartLandau(Rung):
             x=growth * x - rotation * y + inputs.x,
             y=growth * y + rotation * x + inputs.y,
         )
-
-    def send(self, state: PlanarState, inputs: PlanarInputs) -> Channels:
-        return send_plane(state)
-
-    def receive(self, combined: Channels) -> PlanarInputs:
-        return PlanarInputs(x=combined[0], y=combined[1])
-
-    def signal(self, state: PlanarState, inputs: PlanarInputs) -> Nodal:
-        return state.x
 
     def push_pull(self, state: PlanarState, inputs: PlanarInputs) -> tuple[Nodal, Nodal]:
         rotation = self.omega - self.beta * (state.x**2 + state.y**2)
