@@ -245,13 +245,22 @@ def check_parameters(module: eqx.Module) -> None:
         _checks.finite(name, value)
         if _checks.is_concrete(value) and not _holds(info.support.contains, value):
             unit = f" {info.unit}" if info.unit else ""
-            raise ValueError(f"`{name}` must lie in {info.support}, got {np.asarray(value)}{unit}.")
+            raise ValueError(
+                f"`{name}` must be {_in_words(info.support)}, got {np.asarray(value)}{unit}."
+            )
 
 
 def _holds(condition: Callable[[Array], Array], value: Array) -> bool:
     # Inside `jax.jit` even what is done to known numbers is traced, unless asked for at once.
     with jax.ensure_compile_time_eval():
         return bool(jnp.all(condition(value)))
+
+
+def _in_words(support: FreeParameter) -> str:
+    if isinstance(support, (Interval, Uniform)):
+        return f"between {support.lower:g} and {support.upper:g}"
+    words = {Positive: "above zero", NonNegative: "zero or above", Negative: "below zero"}
+    return words.get(type(support), "a finite number")
 
 
 def paths(tree: PyTree) -> list[str]:

@@ -76,7 +76,7 @@ def test_a_misspelt_path_suggests_the_nearest():
         ("rung.alpha", jnp.ones(3), r"`alpha` must have shape \(2,\)"),
         ("rung.omega", jnp.ones((2, 2)), r"StuartLandau.omega.*\(2, 2\)"),
         ("connectome.weights", jnp.zeros((3, 3)), r"`weights` must have shape \(2, 2\)"),
-        ("rung.omega", -1.0, "StuartLandau.omega.*Positive"),
+        ("rung.omega", -1.0, "StuartLandau.omega.*above zero"),
         ("noise.sigma", jnp.nan, "WhiteNoise.sigma.*finite"),
         ("connectome.weights", jnp.eye(2), "zero diagonal"),
     ],

@@ -127,14 +127,16 @@ def _pictures(brain: Network, arrays: dict[str, np.ndarray]) -> dict[str, Pictur
         )
     else:
         spectra = Picture(
-            plot.spectrum(frequencies, density, labels, f"({unit})²/Hz"),
+            plot.spectrum(frequencies, density, labels, "1/Hz" if unit == "1" else f"{unit}²/Hz"),
             "Spectra of the simulation. The fixed point is not stable, so theory gives none.",
         )
     return {
         "signals": _signals(arrays["times"], arrays["signal"], labels, unit),
         "spectrum": spectra,
         "connectivity": Picture(
-            plot.connectivity(arrays["connectivity"], labels, "correlation r (1)"),
+            plot.connectivity(
+                arrays["connectivity"], labels, "correlation r (1)", sides=("region", "region")
+            ),
             "Correlation of the signals.",
         ),
     }

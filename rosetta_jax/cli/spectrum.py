@@ -92,11 +92,13 @@ def _pictures(
     labels, unit = brain.connectome.labels, brain.rung.signal_unit or "1"
     return {
         "spectra": Picture(
-            plot.spectrum(frequencies, density, labels, f"({unit})²/Hz"),
+            plot.spectrum(frequencies, density, labels, "1/Hz" if unit == "1" else f"{unit}²/Hz"),
             "Exact power spectra of all regions, the mean in bold.",
         ),
         "connectivity": Picture(
-            plot.connectivity(connectivity, labels, "correlation r (1)"),
+            plot.connectivity(
+                connectivity, labels, "correlation r (1)", sides=("region", "region")
+            ),
             "Exact correlation of the signals.",
         ),
     }

@@ -105,7 +105,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             return {name: file[name] for name in file.files}
     except (ValueError, TypeError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{path} cannot be read as an .npz file ({error}): write it with numpy.savez, without objects."
+            f"{path} cannot be read as an .npz file of plain arrays: write it again with numpy.savez, "
+            "numbers and text only."
         ) from error
 
 

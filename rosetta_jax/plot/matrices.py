@@ -14,12 +14,17 @@ MOST_LABELS, MOST_NUMBERS = 90, 20
 
 
 def connectivity(
-    matrix: Any, labels: Sequence[str] | None = None, label: str = "weight (1)", log: bool = False
+    matrix: Any,
+    labels: Sequence[str] | None = None,
+    label: str = "weight (1)",
+    log: bool = False,
+    sides: tuple[str, str] = ("source region", "target region"),
 ) -> Figure:
     """A matrix between regions, targets down and sources across, with a colour bar.
 
     `matrix` (nodes, nodes) as [target, source], not finite entries and the diagonal left blank;
-    `labels`, one a region; `label`, what is shown, with its unit. Positive matrices are drawn in
+    `labels`, one a region; `label`, what is shown, with its unit; `sides`, the names of the axes
+    across and down. Positive matrices are drawn in
     viridis, others in a scale that is white at zero; `log` (positive entries only, others blank)
     suits weights. Raises `ValueError` for a matrix that is not square or has nothing to draw.
     """
@@ -48,7 +53,7 @@ def connectivity(
     axes.set_yticks(ticks, [names[k] for k in ticks], fontsize=size)
     axes.tick_params(length=1.5, width=0.5, labelcolor=INK, pad=1.5)
     axes.spines[:].set_visible(False)
-    _canvas.name_axes(axes, "source region", "target region")
+    _canvas.name_axes(axes, *sides)
     bar = figure.colorbar(image, ax=axes, shrink=0.7, pad=0.02)
     bar.set_label(label, fontsize=LABEL, color=INK)
     bar.ax.tick_params(labelsize=TICK, which="both")

@@ -153,7 +153,7 @@ def test_describe_prints_every_parameter_and_port(kind, capsys, monkeypatch):
 def test_a_parameter_outside_its_support_is_an_error_that_names_it(kind):
     for name, info in declared(kind).items():
         if isinstance(info.support, parameters.Positive):
-            with pytest.raises(ValueError, match=rf"{kind.__name__}\.{name}.*Positive"):
+            with pytest.raises(ValueError, match=rf"{kind.__name__}\.{name}.*above zero"):
                 kind(**{name: -1.0})
 
 
