@@ -24,7 +24,7 @@ def write_results(out: Path, found: Study, chosen: dict[str, Any]) -> Path:
         figure.savefig(out / f"{name}.png", dpi=150)
     return write_page(
         out / "report.html",
-        title=f"Fit of a {chosen['rung']} brain",
+        title=f"Fit of a {chosen['rung'].title()} brain",
         summary=_verdict(found, chosen),
         sections=_sections(found, summary, pictures),
         facts=_facts(found, summary),
@@ -191,7 +191,7 @@ def _verdict(found: Study, chosen: dict[str, Any]) -> str:
     missing = f" {failed} of them could not be fitted: see the table." if failed else ""
     synthetic = "" if "synthetic" not in chosen["data"] else " The data are synthetic."
     return (
-        f"A {chosen['rung']} network with {found.model.numbers} numbers a person, shared by all regions, "
+        f"A {chosen['rung'].title()} network with {found.model.numbers} numbers a person, shared by all regions, "
         f"reaches a mean correlation of {found.model.mean_score:.3f} in dB over {people} "
         f"{'person' if people == 1 else 'people'}.{missing}{synthetic} "
         f"Coupling through the connectome {_adds(lone, lone_error)}: against the same model at gain 0 the "
