@@ -12,9 +12,9 @@ from rosetta_jax._types import Array, Float, Int, Pairwise, Spectrum
 from rosetta_jax.inference.curves import Curve
 from rosetta_jax.linear import covariance_of
 from rosetta_jax.linear.spectrum import about_fixed_point, power_density
-from rosetta_jax.linear.stability import is_stable
+from rosetta_jax.linear.stability import stability
 from rosetta_jax.network import Network, as_network
-from rosetta_jax.results import Status, first_failure
+from rosetta_jax.results import Status
 from rosetta_jax.system import Rung
 
 
@@ -43,8 +43,7 @@ class NetworkPrediction(Prediction):
 
     @property
     def status(self) -> Int[Array, ""]:
-        point = self._linearisation.point
-        return first_failure(point.status, is_stable(self._linearisation.network, point))
+        return stability(self._linearisation.network, self._linearisation.point).status
 
     def spectrum(self, frequencies: Float[Array, " frequencies"]) -> Spectrum:
         return 2 * power_density(self._linearisation, 2 * jnp.pi * frequencies)

@@ -20,7 +20,7 @@ import numpy as np
 from rosetta_jax._types import Array, Float, Int, Pairwise, Scalar
 from rosetta_jax.forcing import WhiteNoise
 from rosetta_jax.linear.spectrum import Linearisation, about_fixed_point, cross_density
-from rosetta_jax.linear.stability import is_stable, resolving_frequencies
+from rosetta_jax.linear.stability import resolving_frequencies, stability
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.results import Status, first_failure, status_where
 from rosetta_jax.system import Rung
@@ -72,7 +72,7 @@ def _covariance(
     linearisation = about_fixed_point(network)
     status = linearisation.point.status
     if check:
-        status = first_failure(status, is_stable(network, linearisation.point))
+        status = stability(network, linearisation.point).status
     matrix = jax.lax.cond(
         status == Status.ok,
         lambda: covariance_of(linearisation, band),

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from rosetta_jax._types import Array, Bool, Channels, Float, Int, Scalar
-from rosetta_jax.linear.blocks import Blocks, linearise, loop
+from rosetta_jax.linear.blocks import Blocks, factorised, linearise, loop
 from rosetta_jax.linear.resolvent import resolvent
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.results import Status, status_where
@@ -138,12 +138,12 @@ def _solve(
     weights = network.connectome.weights
     arriving = jnp.einsum("ij,jc->ci", weights, jnp.einsum("ncs,ns->nc", blocks.S, own))
     system = jnp.eye(arriving.size, dtype=residual.dtype) - loop(weights, T)
-    factors, pivots = jax.scipy.linalg.lu_factor(system)
-    u = jax.scipy.linalg.lu_solve((factors, pivots), arriving.reshape(-1)).reshape(arriving.shape)
+    factors, diagonal, sign = factorised(system)
+    u = jax.scipy.linalg.lu_solve(factors, arriving.reshape(-1)).reshape(arriving.shape)
     change = (own + jnp.einsum("nsc,cn->ns", from_arriving, u)).T
-    swaps = jnp.sum(pivots != jnp.arange(pivots.shape[0], dtype=pivots.dtype))
-    negative = swaps + jnp.sum(jnp.diagonal(factors) < 0)
-    return change, jnp.all(node_signs >= 0) & (negative % 2 == 0)
+    odd = jnp.sum(diagonal < 0) % 2 == 1
+    positive = odd == (sign < 0)
+    return change, jnp.all(node_signs >= 0) & positive
 
 
 def _arriving(network: Network, x: Array, inputs: Any) -> Channels:

@@ -34,7 +34,7 @@ from rosetta_jax.linear.blocks import (
     transport_at,
 )
 from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point
-from rosetta_jax.linear.stability import is_stable
+from rosetta_jax.linear.stability import stability
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.results import Status, first_failure, status_where
 from rosetta_jax.system import Rung, ports
@@ -249,7 +249,7 @@ def _spectrum(
     linearisation = about_fixed_point(network, noise_ports)
     status = linearisation.point.status
     if check:
-        status = first_failure(status, is_stable(network, linearisation.point))
+        status = stability(network, linearisation.point).status
 
     def judged() -> Array:
         return 2 * density_of(linearisation, 2 * jnp.pi * frequencies)

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 
 from rosetta_jax._types import Array, Bool, Float, Int, Scalar
-from rosetta_jax.linear.blocks import Blocks, linearise, loop, transport_at
+from rosetta_jax.linear.blocks import Blocks, factorised, linearise, loop, transport_at
 from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point
 from rosetta_jax.linear.resolvent import Transfer, resolvent
 from rosetta_jax.network import Network, as_network
@@ -94,11 +94,6 @@ def _counted(network: Network, point: FixedPoint) -> Stability:
         status_where(modes > 0, Status.unstable),
     )
     return Stability(modes, bound, evaluations, status)
-
-
-def is_stable(network: Network, point: FixedPoint) -> Int[Array, ""]:
-    """The status of `stability` alone."""
-    return stability(network, point).status
 
 
 # --- the grid ---------------------------------------------------------------------------------------
@@ -316,14 +311,12 @@ def _network_values(network: Network, transfer: Transfer, place: Scalar) -> _Net
     if delays is not None:
         change = change + loop(-1j * delays.astype(K.dtype) * K, T)
     M = jnp.eye(change.shape[0], dtype=K.dtype) - loop(K, T)
-    factors, pivots = jax.scipy.linalg.lu_factor(M)
-    diagonal = jnp.diagonal(factors)
-    swaps = jnp.sum(pivots != jnp.arange(pivots.shape[0], dtype=pivots.dtype))
-    relative = jax.scipy.linalg.lu_solve((factors, pivots), change)
+    factors, diagonal, sign = factorised(M)
+    relative = jax.scipy.linalg.lu_solve(factors, change)
     slope = -jnp.trace(relative)
     return _NetworkValues(
         log_size=jnp.sum(jnp.log(jnp.abs(diagonal))),
-        angle=_wrapped(jnp.sum(jnp.angle(diagonal)) + jnp.pi * swaps.astype(K.real.dtype)),
+        angle=_wrapped(jnp.sum(jnp.angle(diagonal)) + jnp.where(sign < 0, jnp.pi, 0.0)),
         growth=slope.real,
         turning=slope.imag,
         nearness=jnp.sqrt(jnp.sum(jnp.abs(relative) ** 2)),
