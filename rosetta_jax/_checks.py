@@ -30,13 +30,15 @@ def as_float_array(value: Any, name: str = "value") -> jax.Array:
 
 
 def _as_float_array(value: Any, name: str) -> jax.Array:
+    if isinstance(value, complex) or getattr(getattr(value, "dtype", None), "kind", "") == "c":
+        raise TypeError(f"`{name}` must be real, got complex entries: take `.real` or `.imag`.")
     if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jnp.inexact):
         return value.astype(value.dtype)  # drops weak typing
     try:
         return jnp.asarray(value, dtype=jnp.result_type(float))
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"`{name}` must be a number or an array of numbers, got {value!r}."
+            f"`{name}` must be a number or an array of numbers, got {shown(value)}."
         ) from error
 
 
@@ -115,18 +117,93 @@ def series(name: str, value: Any, least: int = 2) -> jax.Array:
     return finite(name, as_float_array(value, name))
 
 
-def known(name: str, value: Any, unit: str = "") -> float:
-    """`value` as a positive float that fixes array lengths, so it may not be traced."""
+def known(name: str, value: Any, unit: str = "", zero: bool = False) -> float:
+    """`value` as a positive float (or `zero`) that a program is compiled with, so it may not be traced."""
+    require_known(name, value, "fixes the length of an array")
+    number = _number(value)
+    if not (np.isfinite(number) and (number > 0 or (zero and number == 0))):
+        demand = "one number of zero or above" if zero else "one positive number"
+        raise ValueError(
+            f"`{name}` must be {demand}{f' ({unit})' if unit else ''}, got {shown(value)}."
+        )
+    return number
+
+
+def require_known(name: str, value: Any, why: str) -> None:
+    """Raise where `value` is traced."""
     if not is_concrete(value):
         raise ValueError(
-            f"`{name}` fixes the length of an array, so it must be known when the program is "
-            "compiled, but it is traced: close over it, or name it in `static_argnames`."
+            f"`{name}` {why}, so it must be known when the program is compiled, but it is traced: "
+            "close over it, or name it in `static_argnames`."
         )
-    if np.ndim(value) != 0 or not np.isfinite(value) or value <= 0:
+
+
+def _number(value: Any) -> float:
+    """One real number as a float; NaN for anything else."""
+    single = np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf"
+    return float(value) if single else float("nan")
+
+
+def whole(name: str, value: Any, least: int = 1) -> int:
+    """`value` as a whole number of at least `least`."""
+    if np.ndim(value) or np.asarray(value).dtype.kind not in "iu" or value < least:
+        raise ValueError(f"`{name}` must be a whole number from {least}, got {shown(value)}.")
+    return int(value)
+
+
+def multiple(name: str, value: Any, of: float, meaning: str) -> int:
+    """How many times `of` (s) make up `value` (s), which must be a whole number of them."""
+    ratio = known(name, value, "s") / of
+    nearest = max(1, round(ratio))
+    if abs(ratio - nearest) > 1e-6 * max(ratio, 1.0):
         raise ValueError(
-            f"`{name}` must be one positive number{f' ({unit})' if unit else ''}, got {value!r}."
+            f"`{name}` must be a whole number of {meaning}: {value} s is {ratio:g} times {of:g} s; "
+            f"take {nearest * of:g} s."
         )
-    return float(value)
+    return nearest
+
+
+def band(name: str, value: Any) -> tuple[float, float]:
+    """`value` as two frequencies (Hz) in order, from zero."""
+    edges = [_number(edge) for edge in value] if isinstance(value, (tuple, list, np.ndarray)) else []
+    if len(edges) != 2 or not 0 <= edges[0] < edges[1] < np.inf:
+        raise ValueError(
+            f"`{name}` must be two hertz in order, such as (8, 12), got {shown(value)}."
+        )
+    return edges[0], edges[1]
+
+
+def instance(name: str, value: Any, kind: type | tuple[type, ...], wanted: str) -> Any:
+    """`value`, which must be of a `kind`: in words, what is `wanted`."""
+    if not isinstance(value, kind):
+        raise TypeError(f"`{name}` must be {wanted}, got {shown(value)}.")
+    return value
+
+
+def key(name: str, value: Any) -> Any:
+    """`value`, which must be one random key."""
+    dtype, shape = getattr(value, "dtype", None), np.shape(value)
+    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key) and shape == ()
+    if not typed and not (dtype == jnp.uint32 and shape == (2,)):
+        raise TypeError(
+            f"`{name}` must be one random key such as jax.random.key(0), got {shown(value)}; "
+            "an ensemble of keys goes through `jax.vmap`."
+        )
+    return value
+
+
+def unit(name: str, value: jax.Array, span: tuple[float, float], unit: str) -> jax.Array:
+    """`value`, which outside of `span` can only be meant in another unit."""
+    if is_concrete(value):
+        array = np.asarray(value)
+        bad = (array < span[0]) | (array > span[1])
+        if bad.any():
+            found = f"{array[bad].flat[0]:g}"
+            raise ValueError(
+                f"`{name}` of {found} {unit} is outside {span[0]:g} to {span[1]:g} {unit}, as if it were in "
+                f"another unit: give {unit}."
+            )
+    return value
 
 
 def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
@@ -143,6 +220,12 @@ def suggestion(found: Any, allowed: Iterable[Any]) -> str:
     near = get_close_matches(str(found), names, n=1)
     hint = f"Did you mean {near[0]!r}? " if near else ""
     return f"{hint}Choose from: {', '.join(names)}."
+
+
+def shown(value: Any) -> str:
+    """`value` as an error shows it, in one short line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _first(mask: np.ndarray) -> tuple[int, ...]:

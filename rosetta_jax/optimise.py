@@ -23,6 +23,7 @@ import optax
 import scipy.linalg  # noqa: F401  (the LAPACK that jax calls, loaded before it is limited)
 from threadpoolctl import threadpool_limits
 
+from rosetta_jax import _checks
 from rosetta_jax._types import Array, Bool, Float, Int, PyTree, Scalar
 from rosetta_jax.results import Status, first_failure, progress, status_where
 
@@ -39,10 +40,14 @@ class Objective(eqx.Module):
 
 
 class Lane(eqx.Module):
-    """One start: the best vector and loss so far, and what its method remembers."""
+    """One start: the best vector and loss so far, and what its method remembers.
+
+    `slope` is the norm of the loss's gradient where it was last evaluated.
+    """
 
     vector: Float[Array, "*lanes size"]
     loss: Float[Array, "*lanes"]
+    slope: Float[Array, "*lanes"]
     status: Int[Array, "*lanes"]
     done: Bool[Array, "*lanes"]
     evaluations: Int[Array, "*lanes"]
@@ -66,15 +71,19 @@ class Method(eqx.Module):
 class Descent(eqx.Module):
     """Where many lanes ended: best `vectors` (lanes, size), their `losses`, and a `status` each.
 
-    `history` (iterations, lanes) holds the best loss after each iteration; `evaluations` counts the
-    loss (with its derivative) per lane. Seconds of compilation, of descent, and of CPU during descent.
+    `history` (iterations, lanes) holds the best loss after each iteration, and `slopes` the norm of its
+    gradient where it was evaluated last; `evaluations` counts the loss (with its derivative) per lane.
+    `memory` is the compiled program's working memory in MB (NaN where the backend does not tell). Seconds of
+    compilation, of descent, and of CPU during descent.
     """
 
     vectors: Float[np.ndarray, "lanes size"]
     losses: Float[np.ndarray, " lanes"]
     status: Int[np.ndarray, " lanes"]
     history: Float[np.ndarray, "iterations lanes"]
+    slopes: Float[np.ndarray, "iterations lanes"]
     evaluations: Int[np.ndarray, " lanes"]
+    memory: float
     interrupted: bool
     seconds_compile: float
     seconds: float
@@ -137,6 +146,7 @@ class LevenbergMarquardt(Method):
         return Lane(
             vector=jnp.where(better, lane.vector + change, lane.vector),
             loss=jnp.where(better, loss, lane.loss),
+            slope=2 * jnp.linalg.norm(jacobian.T @ residual),
             status=jnp.where(first, status, lane.status),
             done=done,
             evaluations=lane.evaluations + 1,
@@ -157,6 +167,9 @@ class LevenbergMarquardt(Method):
         return residual, jacobian, loss, status
 
 
+_DERIVATIVES: dict[str, Callable[..., Any]] = {"reverse": jax.grad, "forward": jax.jacfwd}
+
+
 class _Momentum(eqx.Module):
     vector: Array
     gradient: Array
@@ -172,15 +185,21 @@ class GradientDescent(Method):
     By default Adam with steps of 0.25 in plain coordinates that decay over sixty updates. A refused
     update goes back to the best vector with cleared momentum and half the step. A lane has converged
     after `patience` updates none of which lowered the loss by more than `tolerance` of itself.
+    `derivative` is "reverse", whose cost does not grow with the number of coordinates, or "forward", whose
+    memory does not grow with the length of a simulation.
     """
 
     steps: int = eqx.field(default=6, static=True)
     updates: int = eqx.field(default=10, static=True)
     tolerance: float = eqx.field(default=5e-4, static=True)
     patience: int = eqx.field(default=25, static=True)
+    derivative: str = eqx.field(default="reverse", static=True)
     optimiser: optax.GradientTransformation = eqx.field(
         default_factory=lambda: optax.adam(optax.cosine_decay_schedule(0.25, 60)), static=True
     )
+
+    def __check_init__(self):
+        _checks.one_of("derivative", self.derivative, _DERIVATIVES)
 
     def begin(self, objective: Objective, vector: Float[Array, " size"], data: PyTree) -> Lane:
         memory = _Momentum(
@@ -219,6 +238,7 @@ class GradientDescent(Method):
         return Lane(
             vector=jnp.where(better, vector, lane.vector),
             loss=jnp.where(better, loss, lane.loss),
+            slope=jnp.linalg.norm(gradient),
             status=jnp.where(first, status, lane.status),
             done=(waited >= self.patience) | (scale < 1e-4) | (first & refused),
             evaluations=lane.evaluations + 1,
@@ -234,12 +254,14 @@ class GradientDescent(Method):
         )
 
     def _evaluate(self, objective: Objective, vector: Array, data: PyTree) -> tuple[Array, ...]:
-        def loss(vector: Array) -> Array:
+        def loss(vector: Array) -> tuple[Array, Array]:
             residual = objective.residuals(vector, data)
-            return residual @ residual
+            value = residual @ residual
+            return value, value
 
-        (value, gradient), status = _guarded(
-            objective, vector, data, lambda: jax.value_and_grad(loss)(vector)
+        derivative = _DERIVATIVES[self.derivative]
+        (gradient, value), status = _guarded(
+            objective, vector, data, lambda: derivative(loss, has_aux=True)(vector)
         )
         return jnp.where(status == Status.ok, value, jnp.inf), gradient, status
 
@@ -248,6 +270,7 @@ def _unseen(vector: Float[Array, " size"], memory: PyTree) -> Lane:
     return Lane(
         vector=vector,
         loss=jnp.full((), jnp.inf, vector.dtype),
+        slope=jnp.zeros((), vector.dtype),
         status=jnp.int32(Status.ok),
         done=jnp.asarray(False),
         evaluations=jnp.int32(0),
@@ -301,7 +324,7 @@ def _descended(
 ) -> Descent:
     chunks = program.chunks(starts, which)
     seconds_compile = program.compile(chunks[0])
-    history, interrupted = [], False
+    history, slopes, interrupted = [], [], False
     began, cpu_began = time.perf_counter(), time.process_time()
     with progress(show_progress) as bar:
         task = bar.add_task(name, total=starts.shape[0], note="")
@@ -313,6 +336,7 @@ def _descended(
                     done = int(_gathered(chunks, "done").sum())
                     bar.update(task, completed=done, note=f"best loss {best:.5g}")
                 history.append(_gathered(chunks, "loss"))
+                slopes.append(_gathered(chunks, "slope"))
                 if all(chunk.finished for chunk in chunks):
                     break
         except KeyboardInterrupt:
@@ -324,7 +348,9 @@ def _descended(
         losses=_gathered(chunks, "loss"),
         status=status.astype(np.int32),
         history=np.stack(history or [_gathered(chunks, "loss")]),
+        slopes=np.stack(slopes or [_gathered(chunks, "slope")]),
         evaluations=_gathered(chunks, "evaluations"),
+        memory=program.memory,
         interrupted=interrupted,
         seconds_compile=seconds_compile,
         seconds=time.perf_counter() - began,
@@ -390,6 +416,12 @@ class _Program:
         lowered = self._move.lower(chunk.lanes, chunk.which, self._data)
         self._move = lowered.compile()
         return time.perf_counter() - began
+
+    @property
+    def memory(self) -> float:
+        """Working memory of the compiled program, MB."""
+        analysis = self._move.memory_analysis()
+        return float("nan") if analysis is None else analysis.temp_size_in_bytes / 1e6
 
     def advance(self, chunk: _Chunk) -> None:
         """Move a chunk one iteration on."""

@@ -5,200 +5,30 @@ A parameter is an inexact array somewhere in a tree of modules, and its name is 
 axes, a fit's free parameters, a saved result and a plot's label. Metadata (symbol, unit, support,
 source) sits on the field that declares the parameter, so tables and labels read it from there.
 
-A *free* parameter is a path and either a support or a prior. Each is a monotone map from a plain
-coordinate `u` on the real line to the parameter, written so that a prior is the image of a standard
-normal `u`: descent runs in `u`, the prior adds `u**2 / 2`, and starts are drawn as `u ~ N(0, 1)`.
+A *free* parameter is a path and what it may be: a support or a prior (`rosetta_jax.priors`), for all
+regions or by region (`rosetta_jax.regional`).
 """
 
-import abc
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from equinox import AbstractClassVar
-from jax.scipy.special import ndtr, ndtri
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, PRNGKeyArray, PyTree
-
-
-class FreeParameter(eqx.Module):
-    """A map from a plain coordinate `u` on the real line to a parameter's value.
-
-    `constrain(u)` gives the value and `unconstrain(value)` its inverse; `contains(value)` says
-    which values are reached. Where `informative`, the value is distributed as `constrain(N(0, 1))`.
-    """
-
-    informative: AbstractClassVar[bool]
-
-    @abc.abstractmethod
-    def constrain(self, u: Array) -> Array:
-        """The parameter at the plain coordinate `u`, of the same shape."""
-
-    @abc.abstractmethod
-    def unconstrain(self, value: Array) -> Array:
-        """The plain coordinate of `value`: the inverse of `constrain`."""
-
-    @abc.abstractmethod
-    def contains(self, value: Array) -> Array:
-        """Whether each entry of `value` can be reached."""
-
-
-class Real(FreeParameter):
-    """Any real number: `value = scale * u`. No prior."""
-
-    scale: float = eqx.field(default=1.0, static=True)
-    informative: ClassVar[bool] = False
-
-    def constrain(self, u: Array) -> Array:
-        return self.scale * u
-
-    def unconstrain(self, value: Array) -> Array:
-        return value / self.scale
-
-    def contains(self, value: Array) -> Array:
-        return jnp.isfinite(value)
-
-
-class Positive(FreeParameter):
-    """A number above zero: `value = exp(u)`. No prior."""
-
-    informative: ClassVar[bool] = False
-
-    def constrain(self, u: Array) -> Array:
-        return jnp.exp(u)
-
-    def unconstrain(self, value: Array) -> Array:
-        return jnp.log(value)
-
-    def contains(self, value: Array) -> Array:
-        return jnp.isfinite(value) & (value > 0)
-
-
-class NonNegative(FreeParameter):
-    """A number of at least zero. Free, it moves as `Positive` does, so it must start above zero."""
-
-    informative: ClassVar[bool] = False
-
-    def constrain(self, u: Array) -> Array:
-        return jnp.exp(u)
-
-    def unconstrain(self, value: Array) -> Array:
-        return jnp.log(value)
-
-    def contains(self, value: Array) -> Array:
-        return jnp.isfinite(value) & (value >= 0)
-
-
-class Negative(FreeParameter):
-    """A number below zero: `value = -exp(u)`. No prior."""
-
-    informative: ClassVar[bool] = False
-
-    def constrain(self, u: Array) -> Array:
-        return -jnp.exp(u)
-
-    def unconstrain(self, value: Array) -> Array:
-        return jnp.log(-value)
-
-    def contains(self, value: Array) -> Array:
-        return jnp.isfinite(value) & (value < 0)
-
-
-class Interval(FreeParameter):
-    """A number strictly between two bounds: `value = lower + (upper - lower) / (1 + exp(-u))`."""
-
-    lower: float = eqx.field(static=True)
-    upper: float = eqx.field(static=True)
-    informative: ClassVar[bool] = False
-
-    def __check_init__(self):
-        _require_order("Interval", self.lower, self.upper)
-
-    def constrain(self, u: Array) -> Array:
-        return self.lower + (self.upper - self.lower) * jax.nn.sigmoid(u)
-
-    def unconstrain(self, value: Array) -> Array:
-        share = (value - self.lower) / (self.upper - self.lower)
-        return jnp.log(share) - jnp.log1p(-share)
-
-    def contains(self, value: Array) -> Array:
-        return (value > self.lower) & (value < self.upper)
-
-
-class Normal(FreeParameter):
-    """A normal prior: `value = mean + sd * u` with `u ~ N(0, 1)`."""
-
-    mean: float = eqx.field(static=True)
-    sd: float = eqx.field(static=True)
-    informative: ClassVar[bool] = True
-
-    def __check_init__(self):
-        _require_positive("Normal", "sd", self.sd)
-
-    def constrain(self, u: Array) -> Array:
-        return self.mean + self.sd * u
-
-    def unconstrain(self, value: Array) -> Array:
-        return (value - self.mean) / self.sd
-
-    def contains(self, value: Array) -> Array:
-        return jnp.isfinite(value)
-
-
-class LogNormal(FreeParameter):
-    """A log-normal prior: `value = median * exp(sigma * u)` with `u ~ N(0, 1)`."""
-
-    median: float = eqx.field(static=True)
-    sigma: float = eqx.field(static=True)
-    informative: ClassVar[bool] = True
-
-    def __check_init__(self):
-        _require_positive("LogNormal", "median", self.median)
-        _require_positive("LogNormal", "sigma", self.sigma)
-
-    def constrain(self, u: Array) -> Array:
-        return self.median * jnp.exp(self.sigma * u)
-
-    def unconstrain(self, value: Array) -> Array:
-        return jnp.log(value / self.median) / self.sigma
-
-    def contains(self, value: Array) -> Array:
-        return jnp.isfinite(value) & (value > 0)
-
-
-class Uniform(FreeParameter):
-    """A flat prior between bounds: `value = lower + (upper - lower) * Phi(u)`, `u ~ N(0, 1)`."""
-
-    lower: float = eqx.field(static=True)
-    upper: float = eqx.field(static=True)
-    informative: ClassVar[bool] = True
-
-    def __check_init__(self):
-        _require_order("Uniform", self.lower, self.upper)
-
-    def constrain(self, u: Array) -> Array:
-        return self.lower + (self.upper - self.lower) * ndtr(u)
-
-    def unconstrain(self, value: Array) -> Array:
-        return ndtri((value - self.lower) / (self.upper - self.lower))
-
-    def contains(self, value: Array) -> Array:
-        return (value > self.lower) & (value < self.upper)
-
-
-def _require_order(kind: str, lower: float, upper: float) -> None:
-    if not lower < upper:
-        raise ValueError(f"{kind}: `lower` must be below `upper`, got {lower} and {upper}.")
-
-
-def _require_positive(kind: str, name: str, value: float) -> None:
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"{kind}: `{name}` must be a finite number above zero, got {value}.")
+from rosetta_jax.priors import (
+    FreeParameter,
+    Interval,
+    Negative,
+    NonNegative,
+    Positive,
+    Real,
+    Uniform,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,6 +40,7 @@ class ParameterInfo:
     description: str
     source: str
     support: FreeParameter
+    span: tuple[float, float] | None = None
 
 
 def parameter(
@@ -220,24 +51,37 @@ def parameter(
     description: str,
     source: str = "",
     support: FreeParameter | None = None,
+    span: tuple[float, float] | None = None,
 ) -> Any:
     """Declare a parameter field of a module, with the metadata that tables and labels read.
 
-    The value becomes a strong inexact array, `()` shared or `(nodes,)` regional.
+    The value becomes a strong inexact array, `()` shared or `(nodes,)` regional. Outside of its `span` it
+    can only be meant in another unit, milliseconds for seconds say, and is refused.
     """
-    info = ParameterInfo(unit, symbol, description, source, Real() if support is None else support)
+    support = Real() if support is None else support
+    info = ParameterInfo(unit, symbol, description, source, support, span)
     keywords = {} if default is dataclasses.MISSING else {"default": default}
-    return eqx.field(converter=_checks.as_float_array, metadata={"parameter": info}, **keywords)
+    return eqx.field(converter=_numbers_or_as_is, metadata={"parameter": info}, **keywords)
+
+
+def _numbers_or_as_is(value: Any) -> Any:
+    # What is no number is refused by `check_parameters`, which knows the parameter's name.
+    try:
+        return _checks.as_float_array(value)
+    except TypeError:
+        return value
 
 
 def check_parameters(module: eqx.Module) -> None:
     """Raise where a parameter of `module` is no number, not finite or outside its support."""
     for field in dataclasses.fields(module):
         info = field.metadata.get("parameter")
-        value = getattr(module, field.name, None)
-        if info is None or value is None:
+        if info is None:
             continue
         name = f"{type(module).__name__}.{field.name}"
+        value = getattr(module, field.name)
+        if not isinstance(value, jax.Array):
+            value = _checks.as_float_array(value, name)
         if value.ndim > 1:
             raise ValueError(
                 f"`{name}` must be one number () or one a node (nodes,), got shape {value.shape}."
@@ -248,6 +92,8 @@ def check_parameters(module: eqx.Module) -> None:
             raise ValueError(
                 f"`{name}` must be {_in_words(info.support)}, got {np.asarray(value)}{unit}."
             )
+        if info.span is not None:
+            _checks.unit(name, value, info.span, info.unit)
 
 
 def _holds(condition: Callable[[Array], Array], value: Array) -> bool:
@@ -366,16 +212,23 @@ class FreeParameters(eqx.Module):
     @property
     def size(self) -> int:
         """How many numbers are free."""
-        return sum(get(self.tree, path).size for path in self.free)
+        return sum(self._counts)
+
+    @property
+    def _nodes(self) -> int | None:
+        return getattr(self.tree, "nodes", None)
+
+    @property
+    def _counts(self) -> list[int]:
+        return [kind.count(get(self.tree, path), self._nodes) for path, kind in self.free.items()]
 
     def values(self, vector: Float[Array, " size"]) -> dict[str, Array]:
         """The parameters at a vector of plain coordinates, by path."""
         values, at = {}, 0
-        for path, kind in self.free.items():
+        for (path, kind), count in zip(self.free.items(), self._counts, strict=True):
             old = get(self.tree, path)
-            u = vector[at : at + old.size].reshape(old.shape)
-            values[path] = kind.constrain(u).astype(old.dtype)
-            at += old.size
+            values[path] = kind.expand(vector[at : at + count], old).astype(old.dtype)
+            at += count
         return values
 
     def apply(self, vector: Float[Array, " size"], tree: PyTree | None = None) -> PyTree:
@@ -388,41 +241,34 @@ class FreeParameters(eqx.Module):
         parts = []
         for path, kind in self.free.items():
             value = get(tree, path)
-            if _checks.is_concrete(value) and not _holds(
-                lambda v, kind=kind: jnp.isfinite(kind.unconstrain(v)), value
-            ):
+            part = kind.coordinates(value, self._nodes)
+            if _checks.is_concrete(part) and not np.isfinite(part).all():
                 raise ValueError(
                     f"the present value of {path!r}, {np.asarray(value)}, is outside {kind}: "
                     "start elsewhere or widen it."
                 )
-            parts.append(jnp.ravel(kind.unconstrain(value)))
+            parts.append(part)
         return jnp.concatenate(parts)
 
     def starts(self, key: PRNGKeyArray, number: int) -> Float[Array, "starts size"]:
-        """Starting vectors: drawn from priors; for supports, the present value plus N(0, 1/4)."""
+        """Starting vectors: drawn from priors; for supports, the present value plus N(0, 1/4).
+
+        What varies by region starts the same everywhere.
+        """
         drawn = jax.random.normal(key, (number, self.size), dtype=jnp.result_type(float))
-        if all(kind.informative for kind in self.free.values()):
-            return drawn
-        present = []
-        for path, kind in self.free.items():
-            size = get(self.tree, path).size
-            here = (
-                jnp.zeros(size)
-                if kind.informative
-                else jnp.ravel(kind.unconstrain(get(self.tree, path)))
-            )
-            present.append(here)
-        spread = jnp.where(self.informative, 1.0, 0.5)
-        return jnp.concatenate(present)[None, :] + spread[None, :] * drawn
+        kinds = list(zip(self.free.values(), self._counts, strict=True))
+        spread = jnp.asarray(np.concatenate([kind.spread(count) for kind, count in kinds]))
+        if self.informative.all():
+            return spread[None, :].astype(drawn.dtype) * drawn
+        here = jnp.where(jnp.asarray(self.informative), 0.0, self.vector())
+        return here[None, :] + spread[None, :].astype(drawn.dtype) * drawn
 
     @property
-    def informative(self) -> Array:
+    def informative(self) -> np.ndarray:
         """One flag an entry of the vector: whether it has a prior."""
-        flags = [
-            np.full(get(self.tree, path).size, kind.informative) for path, kind in self.free.items()
-        ]
-        return jnp.asarray(np.concatenate(flags))
+        kinds = zip(self.free.values(), self._counts, strict=True)
+        return np.concatenate([kind.penalised(count) for kind, count in kinds])
 
     def prior_residual(self, vector: Float[Array, " size"]) -> Float[Array, " size"]:
         """`u` where there is a prior, else 0: half its square is the prior's -log density."""
-        return jnp.where(self.informative, vector, jnp.zeros_like(vector))
+        return jnp.where(jnp.asarray(self.informative), vector, jnp.zeros_like(vector))

@@ -26,6 +26,8 @@ LAYERS = (
     "rungs | forcing | observe",
     "system | optimise",
     "parameters | results",
+    "regional",
+    "priors",
     "_types | _checks | _desikan_killiany",
 )
 LINE = {part: line for line, parts in enumerate(LAYERS) for part in parts.split(" | ")}

@@ -8,6 +8,7 @@ import pytest
 from jax.scipy.stats import norm
 
 from rosetta_jax import parameters as p
+from rosetta_jax import priors
 from rosetta_jax.forcing import WhiteNoise
 from rosetta_jax.network import Connectome, Network
 from rosetta_jax.rungs import StuartLandau
@@ -123,14 +124,14 @@ def test_describe_prints_every_path(capsys, monkeypatch):
 # --- maps from plain coordinates
 
 SUPPORTS = [
-    p.Real(),
-    p.Real(scale=3.0),
-    p.Positive(),
-    p.NonNegative(),
-    p.Negative(),
-    p.Interval(lower=-1.0, upper=4.0),
+    priors.Real(),
+    priors.Real(scale=3.0),
+    priors.Positive(),
+    priors.NonNegative(),
+    priors.Negative(),
+    priors.Interval(lower=-1.0, upper=4.0),
 ]
-PRIORS = [p.Normal(2.0, 0.5), p.LogNormal(2.0, 0.5), p.Uniform(-1.0, 4.0)]
+PRIORS = [priors.Normal(2.0, 0.5), priors.LogNormal(2.0, 0.5), priors.Uniform(-1.0, 4.0)]
 every_map = pytest.mark.parametrize("kind", SUPPORTS + PRIORS, ids=repr)
 U = jnp.linspace(-4.0, 4.0, 33)
 
@@ -154,14 +155,14 @@ def test_a_map_is_monotone(kind):
 @pytest.mark.parametrize(
     "kind, lower, upper",
     [
-        (p.Real(), -np.inf, np.inf),
-        (p.Positive(), 0.0, np.inf),
-        (p.NonNegative(), 0.0, np.inf),
-        (p.Negative(), -np.inf, 0.0),
-        (p.Interval(-1.0, 4.0), -1.0, 4.0),
-        (p.Normal(2.0, 0.5), -np.inf, np.inf),
-        (p.LogNormal(2.0, 0.5), 0.0, np.inf),
-        (p.Uniform(-1.0, 4.0), -1.0, 4.0),
+        (priors.Real(), -np.inf, np.inf),
+        (priors.Positive(), 0.0, np.inf),
+        (priors.NonNegative(), 0.0, np.inf),
+        (priors.Negative(), -np.inf, 0.0),
+        (priors.Interval(-1.0, 4.0), -1.0, 4.0),
+        (priors.Normal(2.0, 0.5), -np.inf, np.inf),
+        (priors.LogNormal(2.0, 0.5), 0.0, np.inf),
+        (priors.Uniform(-1.0, 4.0), -1.0, 4.0),
     ],
     ids=repr,
 )
@@ -173,14 +174,14 @@ def test_a_map_reaches_the_ends_of_its_support(kind, lower, upper):
 @pytest.mark.parametrize(
     "kind, outside",
     [
-        (p.Real(), np.nan),
-        (p.Positive(), 0.0),
-        (p.NonNegative(), -1e-9),
-        (p.Negative(), 0.0),
-        (p.Interval(-1.0, 4.0), 4.0),
-        (p.Normal(2.0, 0.5), np.inf),
-        (p.LogNormal(2.0, 0.5), 0.0),
-        (p.Uniform(-1.0, 4.0), -1.0),
+        (priors.Real(), np.nan),
+        (priors.Positive(), 0.0),
+        (priors.NonNegative(), -1e-9),
+        (priors.Negative(), 0.0),
+        (priors.Interval(-1.0, 4.0), 4.0),
+        (priors.Normal(2.0, 0.5), np.inf),
+        (priors.LogNormal(2.0, 0.5), 0.0),
+        (priors.Uniform(-1.0, 4.0), -1.0),
     ],
     ids=repr,
 )
@@ -197,9 +198,12 @@ def log_density(kind, value):
 @pytest.mark.parametrize(
     "kind, exact",
     [
-        (p.Normal(2.0, 0.5), lambda v: norm.logpdf(v, 2.0, 0.5)),
-        (p.LogNormal(2.0, 0.5), lambda v: norm.logpdf(jnp.log(v), np.log(2.0), 0.5) - jnp.log(v)),
-        (p.Uniform(-1.0, 4.0), lambda v: jnp.full_like(v, -np.log(5.0))),
+        (priors.Normal(2.0, 0.5), lambda v: norm.logpdf(v, 2.0, 0.5)),
+        (
+            priors.LogNormal(2.0, 0.5),
+            lambda v: norm.logpdf(jnp.log(v), np.log(2.0), 0.5) - jnp.log(v),
+        ),
+        (priors.Uniform(-1.0, 4.0), lambda v: jnp.full_like(v, -np.log(5.0))),
     ],
     ids=["Normal", "LogNormal", "Uniform"],
 )
@@ -211,11 +215,11 @@ def test_a_prior_is_the_image_of_a_standard_normal(kind, exact):
 @pytest.mark.parametrize(
     "make, complaint",
     [
-        (lambda: p.Interval(2.0, 1.0), "Interval: `lower` must be below `upper`"),
-        (lambda: p.Uniform(1.0, 1.0), "Uniform: `lower` must be below `upper`"),
-        (lambda: p.Normal(0.0, 0.0), "Normal: `sd`"),
-        (lambda: p.LogNormal(-1.0, 0.5), "LogNormal: `median`"),
-        (lambda: p.LogNormal(1.0, float("inf")), "LogNormal: `sigma`"),
+        (lambda: priors.Interval(2.0, 1.0), "Interval: `lower` must be below `upper`"),
+        (lambda: priors.Uniform(1.0, 1.0), "Uniform: `lower` must be below `upper`"),
+        (lambda: priors.Normal(0.0, 0.0), "Normal: `sd`"),
+        (lambda: priors.LogNormal(-1.0, 0.5), "LogNormal: `median`"),
+        (lambda: priors.LogNormal(1.0, float("inf")), "LogNormal: `sigma`"),
     ],
 )
 def test_a_prior_that_makes_no_sense_is_refused(make, complaint):
@@ -226,9 +230,9 @@ def test_a_prior_that_makes_no_sense_is_refused(make, complaint):
 # --- the free ones as a vector
 
 FREE = {
-    "gain": p.LogNormal(1.0, 0.5),
-    "rung.alpha": p.Negative(),
-    "noise.sigma": p.Uniform(0.0, 1.0),
+    "gain": priors.LogNormal(1.0, 0.5),
+    "rung.alpha": priors.Negative(),
+    "noise.sigma": priors.Uniform(0.0, 1.0),
 }
 
 
@@ -265,14 +269,14 @@ def test_applying_can_be_differentiated():
 
 
 def test_a_present_value_outside_its_prior_is_refused_by_its_path():
-    free = p.FreeParameters(BRAIN, {"gain": p.Uniform(1.0, 2.0)})
+    free = p.FreeParameters(BRAIN, {"gain": priors.Uniform(1.0, 2.0)})
     with pytest.raises(ValueError, match=r"present value of 'gain', 0.8.*Uniform"):
         free.vector()
 
 
 def test_a_free_path_must_exist():
     with pytest.raises(KeyError, match=r"no parameter at 'gian'\. Did you mean 'gain'"):
-        p.FreeParameters(BRAIN, {"gian": p.Real()})
+        p.FreeParameters(BRAIN, {"gian": priors.Real()})
 
 
 def test_a_free_parameter_needs_a_support_or_a_prior(monkeypatch):
@@ -294,7 +298,7 @@ def test_starts_are_drawn_from_priors_and_spread_about_the_present_elsewhere():
 
 
 def test_starts_need_no_present_value_where_all_have_priors():
-    free = p.FreeParameters(BRAIN, {"gain": p.Uniform(1.0, 2.0)})
+    free = p.FreeParameters(BRAIN, {"gain": priors.Uniform(1.0, 2.0)})
     assert np.isfinite(free.starts(jax.random.key(0), 3)).all()
 
 

@@ -2,6 +2,7 @@
 
 import typer
 
+from rosetta_jax.cli.config import ConfiguredCommand
 from rosetta_jax.cli.fit import fit
 from rosetta_jax.cli.simulate import simulate
 from rosetta_jax.cli.spectrum import spectrum
@@ -13,4 +14,4 @@ app = typer.Typer(
     help="Whole-brain networks of neural masses: simulated, linearised exactly, fitted to spectra.",
 )
 for command in (simulate, spectrum, fit):
-    app.command()(command)
+    app.command(cls=ConfiguredCommand)(command)

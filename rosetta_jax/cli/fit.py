@@ -1,5 +1,8 @@
 """`rosetta fit`: a whole-brain model fitted to power spectra, with a report."""
 
+import dataclasses
+import math
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +11,7 @@ import numpy as np
 import typer
 
 from rosetta_jax import synthetic
+from rosetta_jax.cli.config import ConfigOption, SetOption, changes, used, write_config
 from rosetta_jax.cli.fit_report import write_results
 from rosetta_jax.cli.shared import (
     Precision,
@@ -22,12 +26,64 @@ from rosetta_jax.cli.shared import (
     say,
 )
 from rosetta_jax.data import Recordings, load_recordings
-from rosetta_jax.inference import preset, study
+from rosetta_jax.inference import Simulated, StudySettings, drawable, preset, study
 from rosetta_jax.network import NORMALISATIONS
 from rosetta_jax.optimise import GradientDescent, LevenbergMarquardt
 
 
+class RouteName(StrEnum):
+    """How a network becomes a prediction."""
+
+    theory = "theory"
+    simulated = "simulated"
+
+
+class MethodName(StrEnum):
+    """How a loss is descended."""
+
+    auto = "auto"
+    levenberg_marquardt = "levenberg-marquardt"
+    adam = "adam"
+
+
+class LeftOut(StrEnum):
+    """What is judged without being fitted."""
+
+    nothing = "nothing"
+    bins = "bins"
+    regions = "regions"
+
+
+_REGIONAL, _SIMULATED = "Parameters by region", "Simulated route"
+
+WidthOption = Annotated[
+    float | None,
+    typer.Option(
+        "--by-region",
+        metavar="WIDTH",
+        rich_help_panel=_REGIONAL,
+        help="Let three of the rung's numbers deviate in every region, with a normal prior of this width in "
+        "units of their own prior (1 is a good choice). Without it all regions share them.",
+    ),
+]
+DepthOption = Annotated[
+    float | None,
+    typer.Option(
+        rich_help_panel=_REGIONAL,
+        help="How much the depth of a spectrum counts beside its shape: 0.07 for shared numbers, 1 by region.",
+    ),
+]
+LeftOutOption = Annotated[
+    LeftOut,
+    typer.Option(
+        rich_help_panel=_REGIONAL,
+        help="Fit bins (regions) 1, 3, 5... and judge 2, 4, 6..., or fit and judge all.",
+    ),
+]
+
+
 def fit(
+    config: ConfigOption = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -46,12 +102,28 @@ def fit(
         str, typer.Option(help=f"Of the weights: {', '.join(NORMALISATIONS)} or none.")
     ] = "eigenvalue",
     method: Annotated[
-        str, typer.Option(help="levenberg-marquardt or adam.")
-    ] = "levenberg-marquardt",
+        MethodName,
+        typer.Option(help="auto: Levenberg-Marquardt for shared numbers, Adam by region."),
+    ] = MethodName.auto,
+    route: Annotated[
+        RouteName,
+        typer.Option(help="Exact theory, or simulations with gradients through every step."),
+    ] = RouteName.theory,
+    by_region: WidthOption = None,
+    depth: DepthOption = None,
+    left_out: LeftOutOption = LeftOut.nothing,
+    duration: Annotated[
+        float, typer.Option(rich_help_panel=_SIMULATED, help="Seconds a seed.")
+    ] = 20.0,
+    dt: Annotated[float, typer.Option(rich_help_panel=_SIMULATED, help="Step, s.")] = 1e-3,
+    seeds: Annotated[
+        int, typer.Option(min=1, rich_help_panel=_SIMULATED, help="Noise seeds averaged each step.")
+    ] = 2,
+    assignments: SetOption = [],  # noqa: B006
     precision: PrecisionOption = Precision.auto,
     quiet: QuietOption = False,
 ) -> None:
-    """Fit a whole-brain model to power spectra by descent through exact theory.
+    """Fit a whole-brain model to power spectra by gradient.
 
     Writes `summary.json`, arrays, pictures and one HTML page into the folder. With no arguments it
     fits the embedded synthetic recording, in about two minutes.
@@ -59,32 +131,52 @@ def fit(
     with plain_errors():
         choose_precision(precision)
         recordings = _recordings(data, seed, normalisation).within(*band)
-        methods = {"levenberg-marquardt": LevenbergMarquardt(), "adam": GradientDescent()}
-        if method not in methods:
-            raise ValueError(f"`--method` is {method!r}: choose from {', '.join(methods)}.")
+        simulated = route is RouteName.simulated
+        settings = StudySettings(
+            starts=starts,
+            method=_METHODS[method],
+            route=_simulated(duration, dt, seeds, band) if simulated else None,
+            width=by_region,
+            left_out=left_out.value,
+            depth=depth,
+        )
         out = result_folder(out)
+        chosen = preset(rung.value)
         found = study(
             recordings,
-            preset(rung.value),
-            starts=starts,
+            drawable(chosen) if simulated else chosen,
+            settings,
             key=jax.random.key(seed),
-            method=methods[method],
+            changes=changes(assignments),
             show_progress=not quiet,
         )
         if not np.isfinite(found.model.mean_score):
             raise ValueError(f"nobody could be fitted: {found.result.message} Try more `--starts`.")
-        chosen = {
-            "rung": rung.value,
-            "data": "embedded synthetic recording" if data is None else data.name,
-            "starts": starts,
-            "seed": seed,
-            "band": list(band),
-            "normalisation": normalisation,
-            "method": method,
-        }
-        page = write_results(out, found, chosen)
+        write_config(out)
+        name = "embedded synthetic recording" if data is None else data.name
+        page = write_results(out, found, used() | {"data": name})
     people = "1 person" if recordings.people == 1 else f"{recordings.people} people"
     say(f"mean correlation in dB {found.model.mean_score:.4f} over {people}; report: {page}")
+
+
+_METHODS = {
+    MethodName.auto: None,
+    MethodName.levenberg_marquardt: LevenbergMarquardt(),
+    MethodName.adam: GradientDescent(),
+}
+
+
+def _simulated(duration: float, dt: float, seeds: int, band: tuple[float, float]) -> Simulated:
+    route = Simulated(duration, dt, seeds)
+    interval = _sampling(dt, band, duration, route.transient)
+    return dataclasses.replace(route, save_every=interval)
+
+
+def _sampling(dt: float, band: tuple[float, float], *spans: float) -> float:
+    """The longest sampling interval that holds the band with room to spare and divides the spans (s)."""
+    most = max(1, math.floor(0.35 / (band[1] * dt)))
+    wholes = [round(span / dt) for span in spans]
+    return dt * max(k for k in range(1, most + 1) if all(whole % k == 0 for whole in wholes))
 
 
 def _recordings(data: Path | None, seed: int, normalisation: str) -> Recordings:

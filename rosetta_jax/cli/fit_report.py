@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from rosetta_jax import parameters, plot
-from rosetta_jax.inference import Scored, Study, map_correlation, relative_power
+from rosetta_jax.inference import Scored, Study
 from rosetta_jax.network import NORMALISATIONS
 from rosetta_jax.report import Picture, Section, Table, write_page
 from rosetta_jax.results import provenance, save_arrays, write_json
@@ -19,7 +19,7 @@ def write_results(out: Path, found: Study, chosen: dict[str, Any]) -> Path:
     write_json(out / "summary.json", summary)
     found.result.save(out / "fit.npz")
     save_arrays(out / "spectra.npz", _arrays(found), made)
-    pictures = _pictures(found)
+    pictures = _pictures(found, chosen)
     for name, (figure, _) in pictures.items():
         figure.savefig(out / f"{name}.png", dpi=150)
     return write_page(
@@ -39,14 +39,15 @@ def _summary(found: Study, chosen: dict[str, Any], made: dict[str, Any]) -> dict
     return {
         "mean_correlation_db": model.mean_score,
         "numbers_per_person": model.numbers,
-        "depth": float(np.median(model.depths)),
-        "alpha_map_correlation": found.alpha_map_correlation,
+        "depth": float(np.median(model.judged.depths)),
+        "alpha_map_correlation": found.model.alpha_map_correlation,
         "people_not_fitted": np.flatnonzero(~np.isfinite(model.scores)),
         "people": [
             {
                 "correlation_db": float(model.scores[person]),
                 "stable": model.stable[person],
-                "depth": float(model.depths[person]),
+                "depth": float(model.judged.depths[person]),
+                "alpha_map_correlation": float(model.judged.alpha_correlations[person]),
                 "parameters": {
                     path: {"value": value[person], "unit": found.result.units[path]}
                     for path, value in found.result.values.items()
@@ -58,7 +59,8 @@ def _summary(found: Study, chosen: dict[str, Any], made: dict[str, Any]) -> dict
             name: {
                 "mean_correlation_db": baseline.mean_score,
                 "numbers_per_person": baseline.numbers,
-                "depth": float(np.median(baseline.depths)),
+                "depth": float(np.median(baseline.judged.depths)),
+                "alpha_map_correlation": baseline.alpha_map_correlation,
                 "difference": differences[name][0],
                 "standard_error": differences[name][1],
             }
@@ -73,6 +75,7 @@ def _summary(found: Study, chosen: dict[str, Any], made: dict[str, Any]) -> dict
         "cpu_seconds_fit": times["cpu_seconds_fit"],
         "cpu_seconds_per_person_and_start": times["cpu_seconds_fit"] / found.result.all_losses.size,
         "failed_starts": int((~np.isfinite(found.result.all_losses)).sum()),
+        "memory_mb": times["memory_mb"],
         "interrupted": times["interrupted"],
         "seed": chosen["seed"],
         "versions": made["versions"],
@@ -100,9 +103,11 @@ def _arrays(found: Study) -> dict[str, np.ndarray]:
         "frequencies": recordings.frequencies,
         "measured": recordings.spectra,
         "fitted": found.model.spectra,
-        "correlations": found.model.correlations,
+        "judged_bins": found.judgement.judged_bins,
+        "judged_regions": found.judgement.judged_regions,
+        "correlations": found.model.judged.correlations,
         "measured_alpha": found.measured_alpha,
-        "fitted_alpha": found.fitted_alpha,
+        "fitted_alpha": found.model.judged.alpha,
     }
 
 
@@ -113,13 +118,15 @@ def _representative(found: Study) -> int:
     return int(np.argsort(scores)[fitted // 2])  # NaN, of people not fitted, sort last
 
 
-def _pictures(found: Study) -> dict[str, tuple[Any, str]]:
+def _pictures(found: Study, chosen: dict[str, Any]) -> dict[str, tuple[Any, str]]:
     recordings, model, person = found.recordings, found.model, _representative(found)
     frequencies = recordings.frequencies
     measured = recordings.spectra[person]
     fitted = _levelled(model.spectra[person], measured)
     connectome = recordings.connectomes[person]
     of = "" if recordings.people == 1 else f" of person {person}, whose score is the median"
+    correlations = np.full(measured.shape[1], np.nan)
+    correlations[found.judgement.judged_regions] = model.judged.correlations[person]
     pictures = {
         "mean_spectrum": (
             plot.mean_spectrum(frequencies, measured, fitted, _others(found, person)),
@@ -127,9 +134,7 @@ def _pictures(found: Study) -> dict[str, tuple[Any, str]]:
             "brain. The level of each region is free and set to the measured one.",
         ),
         "spectra": (
-            plot.spectra(
-                frequencies, measured, fitted, connectome.labels, model.correlations[person]
-            ),
+            plot.spectra(frequencies, measured, fitted, connectome.labels, correlations),
             f"Measured and fitted spectra of every region{of}.",
         ),
         "scores": (
@@ -141,22 +146,54 @@ def _pictures(found: Study) -> dict[str, tuple[Any, str]]:
             f"The best loss of every start{of} against iterations.",
         ),
     }
+    if known := _alpha_correlations(found):
+        pictures["alpha_scores"] = (
+            _ranked(known, "correlation of the map of relative alpha (1)"),
+            "Correlation over regions of predicted and measured relative alpha, mean over people. Curves "
+            "that are the same in every region have no map.",
+        )
     if connectome.centres is not None:
+        pictures |= _parameter_maps(found, person, of)
+    if connectome.centres is not None and np.isfinite(found.measured_alpha[person]).all():
         pictures["alpha_map"] = (
             plot.alpha_maps(
                 np.asarray(connectome.centres),
-                relative_power(frequencies, measured),
-                relative_power(frequencies, fitted),
-                map_correlation(found.measured_alpha[person], found.fitted_alpha[person]),
+                found.measured_alpha[person],
+                model.judged.alpha[person],
+                model.judged.alpha_correlations[person],
             ),
-            f"Share of power at 8-13 Hz in every region{of}, measured and fitted.",
+            f"Share of power at 8-13 Hz in every region{of}, measured and fitted"
+            f"{_where(chosen['left_out'])}.",
         )
+    return pictures
+
+
+def _where(left_out: str) -> str:
+    """Where scores come from, for captions."""
+    words = {"bins": ", on the bins left out", "regions": "; r is over the regions left out"}
+    return words.get(left_out, "")
+
+
+def _parameter_maps(found: Study, person: int, of: str) -> dict[str, tuple[Any, str]]:
+    """Every parameter that varies by region on the glass brain."""
+    centres, pictures = found.recordings.connectomes[person].centres, {}
+    for path, values in found.result.values.items():
+        if values.ndim == 2:
+            described = parameters.info(found.networks[0], path)
+            name = path if described is None else described.description
+            figure = plot.glass_brain(
+                np.asarray(centres), values[person], name, found.result.units[path] or "1"
+            )
+            pictures[f"map_{path.replace('.', '_')}"] = (
+                figure,
+                f"Fitted {path} of every region{of}.",
+            )
     return pictures
 
 
 def _others(found: Study, person: int) -> dict[str, np.ndarray]:
     """The best curve without a brain."""
-    name = "two Lorentzians and 1/f"
+    name = _best_curve(found)
     measured = found.recordings.spectra[person]
     curve = np.broadcast_to(found.baselines[name].spectra[person], measured.shape)
     return {name: 10 ** np.log10(_levelled(curve, measured)).mean(axis=1)}
@@ -169,15 +206,30 @@ def _levelled(fitted: np.ndarray, measured: np.ndarray) -> np.ndarray:
 
 
 def _scores(found: Study) -> Any:
-    names = ["network", *found.baselines]
-    each = [found.model, *found.baselines.values()]
-    people = found.recordings.people
-    errors = [np.nanstd(s.scores, ddof=1) / np.sqrt(people) if people > 1 else np.nan for s in each]
+    each = {"network": found.model} | found.baselines
+    return _ranked({name: s.scores for name, s in each.items()}, "mean correlation in dB (1)")
+
+
+def _alpha_correlations(found: Study) -> dict[str, np.ndarray]:
+    """Of the model and its baselines by name, those that have a map."""
+    each = {"network": found.model} | found.baselines
+    maps = {name: s.judged.alpha_correlations for name, s in each.items()}
+    return {name: values for name, values in maps.items() if np.isfinite(values).any()}
+
+
+def _ranked(each: dict[str, np.ndarray], label: str) -> Any:
+    """Means over people with their standard errors."""
+    people = len(next(iter(each.values())))
+    errors = (
+        [np.nanstd(values, ddof=1) / np.sqrt(people) for values in each.values()]
+        if people > 1
+        else None
+    )
     return plot.scores(
-        names,
-        [scored.mean_score for scored in each],
-        errors if people > 1 else None,
-        label="mean correlation in dB (1)",
+        list(each),
+        [np.nanmean(v) for v in each.values()],
+        errors,
+        label=label,
         highlight=["network"],
     )
 
@@ -186,22 +238,41 @@ def _verdict(found: Study, chosen: dict[str, Any]) -> str:
     """What the brain adds, in words."""
     differences = found.differences()
     lone, lone_error = differences["same model at gain 0"]
-    curve, curve_error = differences["two Lorentzians and 1/f"]
+    best = _best_curve(found)
+    curve, curve_error = differences[best]
     people, failed = found.recordings.people, int((~np.isfinite(found.model.scores)).sum())
     missing = f" {failed} of them could not be fitted: see the table." if failed else ""
     synthetic = "" if "synthetic" not in chosen["data"] else " The data are synthetic."
+    free = "shared by all regions" if chosen.get("by_region") is None else "many of them by region"
+    judged = {"nothing": "", "bins": " on the bins left out", "regions": " in the regions left out"}
+    stable = (
+        "stable by the refined count of modes"
+        if all(found.model.stable)
+        else "NOT stable: see the table"
+    )
+    simulated = chosen["route"] == "simulated"
     return (
-        f"A {chosen['rung'].title()} network with {found.model.numbers} numbers a person, shared by all regions, "
+        f"A {chosen['rung'].title()} network with {found.model.numbers} numbers a person, {free}, "
         f"reaches a mean correlation of {found.model.mean_score:.3f} in dB over {people} "
-        f"{'person' if people == 1 else 'people'}.{missing}{synthetic} "
+        f"{'person' if people == 1 else 'people'}{judged[chosen['left_out']]}.{missing}{synthetic} "
         f"Coupling through the connectome {_adds(lone, lone_error)}: against the same model at gain 0 the "
-        f"difference is {_with_error(lone, lone_error)}. Against two Lorentzians and 1/f "
-        f"(no brain, {found.baselines['two Lorentzians and 1/f'].numbers} numbers) the network "
+        f"difference is {_with_error(lone, lone_error)}. Against {best} "
+        f"(no brain, {found.baselines[best].numbers} numbers) the network "
         f"{_adds(curve, curve_error)}: {_with_error(curve, curve_error)}.\n\n"
         f"Relative alpha over regions correlates with the measured map at "
-        f"{found.alpha_map_correlation:.2f}. All fitted points are "
-        f"{'stable by the refined count of modes' if all(found.model.stable) else 'NOT stable: see the table'}."
+        f"{found.model.alpha_map_correlation:.2f}. "
+        + (
+            "Fitted by simulation, which asks for no stability."
+            if simulated
+            else f"All fitted points are {stable}."
+        )
     )
+
+
+def _best_curve(found: Study) -> str:
+    """The richest curve without a brain."""
+    regional = "two Lorentzians and 1/f by region"
+    return regional if regional in found.baselines else "two Lorentzians and 1/f"
 
 
 def _adds(difference: float, error: float) -> str:
@@ -221,6 +292,7 @@ def _facts(found: Study, summary: dict[str, Any]) -> dict[str, Any]:
         "people": found.recordings.people,
         "numbers a person": found.model.numbers,
         "all stable": "yes" if all(found.model.stable) else "no",
+        "alpha map": summary["alpha_map_correlation"],
         "CPU seconds a start": summary["cpu_seconds_per_person_and_start"],
     }
 
@@ -241,9 +313,14 @@ def _sections(
             tables=[_baseline_table(found)],
             pictures=shown("scores"),
         ),
-        Section("Alpha over the cortex", pictures=shown("alpha_map")),
+        Section(
+            "Alpha over the cortex",
+            "Relative alpha is the share of power at 8-13 Hz among the judged bins.",
+            pictures=shown("alpha_map", "alpha_scores"),
+        ),
         Section(
             "Parameters",
+            pictures=shown(*(name for name in pictures if name.startswith("map_"))),
             tables=[_parameter_table(found), _fixed_table(summary)],
         ),
         Section("People", tables=[_people_table(found)]),
@@ -260,7 +337,10 @@ def _baseline_table(found: Study) -> Table:
             "model": name,
             "numbers": scored.numbers or "",
             "correlation in dB": scored.mean_score,
-            "depth": float(np.median(scored.depths)),
+            "depth": float(np.median(scored.judged.depths)),
+            "alpha map": scored.alpha_map_correlation
+            if np.isfinite(scored.alpha_map_correlation)
+            else "",
             "network less this": difference if np.isfinite(difference) else "",
             "standard error": error if np.isfinite(error) else "",
         }
@@ -288,7 +368,9 @@ def _parameter_table(found: Study) -> Table:
             row = {k: v for k, v in row.items() if k not in ("lowest", "highest")}
             row["value"] = row.pop("median")
         rows.append(row)
-    return Table(rows, caption="Free, one number a person for all regions")
+    return Table(
+        rows, caption="Free: over people, and over regions where a number varies by region"
+    )
 
 
 def _fixed_table(summary: dict[str, Any]) -> Table:
@@ -306,10 +388,11 @@ def _people_table(found: Study) -> Table:
             {
                 "person": person,
                 "correlation in dB": float(model.scores[person]),
-                "depth": float(model.depths[person]),
+                "depth": float(model.judged.depths[person]),
+                "alpha map": float(model.judged.alpha_correlations[person]),
                 "stable": "yes" if model.stable[person] else "no",
             }
-            | {path: float(values[person]) for path, values in found.result.values.items()}
+            | {path: float(np.median(v[person])) for path, v in found.result.values.items()}
             for person in range(found.recordings.people)
         ]
     )

@@ -10,6 +10,7 @@ import typer
 
 from rosetta_jax import linear, observe, plot
 from rosetta_jax.cli.brain import GainOption, SpeedOption, embedded_brain
+from rosetta_jax.cli.config import ConfigOption, SetOption, changed, used, write_config
 from rosetta_jax.cli.shared import (
     Precision,
     PrecisionOption,
@@ -32,6 +33,7 @@ from rosetta_jax.simulation import simulate as march
 
 
 def simulate(
+    config: ConfigOption = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("rosetta-simulate"),
     rung: RungOption = RungName.stuart_landau,
     duration: Annotated[float, typer.Option(help="Seconds kept.")] = 20.0,
@@ -42,6 +44,7 @@ def simulate(
     ] = 200.0,
     gain: GainOption = None,
     speed: SpeedOption = 8.0,
+    assignments: SetOption = [],  # noqa: B006
     seed: SeedOption = 0,
     precision: PrecisionOption = Precision.auto,
     quiet: QuietOption = False,
@@ -55,7 +58,7 @@ def simulate(
         if not (np.isfinite(sampling) and sampling > 0):
             raise ValueError(f"`--sampling` must be above zero samples a second, got {sampling}.")
         out = result_folder(out)
-        brain = embedded_brain(rung, gain, speed, seed)
+        brain = changed(embedded_brain(rung, gain, speed, seed), assignments)
         with nullcontext() if quiet else console.status("simulating", spinner="dots"):
             solution = march(
                 brain,
@@ -68,7 +71,8 @@ def simulate(
             jax.block_until_ready(solution.signal)
         if not solution.succeeded:
             raise ValueError(solution.message)
-        page = _write(out, brain, solution, {"rung": rung.value, "dt": dt, "seed": seed})
+        write_config(out)
+        page = _write(out, brain, solution, used())
     say(f"simulated {duration:g} s of {brain.nodes} regions; report: {page}")
 
 

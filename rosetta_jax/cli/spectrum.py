@@ -8,6 +8,7 @@ import typer
 
 from rosetta_jax import linear, plot
 from rosetta_jax.cli.brain import GainOption, SpeedOption, embedded_brain
+from rosetta_jax.cli.config import ConfigOption, SetOption, changed, used, write_config
 from rosetta_jax.cli.shared import (
     Precision,
     PrecisionOption,
@@ -27,12 +28,14 @@ from rosetta_jax.results import Status, provenance, save_arrays, write_json
 
 
 def spectrum(
+    config: ConfigOption = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("rosetta-spectrum"),
     rung: RungOption = RungName.stuart_landau,
     gain: GainOption = None,
     speed: SpeedOption = 8.0,
     highest: Annotated[float, typer.Option(help="Highest frequency, Hz.")] = 60.0,
     bins: Annotated[int, typer.Option(min=2, help="How many frequencies.")] = 240,
+    assignments: SetOption = [],  # noqa: B006
     seed: SeedOption = 0,
     precision: PrecisionOption = Precision.auto,
 ) -> None:
@@ -46,13 +49,13 @@ def spectrum(
         if not (np.isfinite(highest) and highest > 0):
             raise ValueError(f"`--highest` must be a number of hertz above zero, got {highest}.")
         out = result_folder(out)
-        brain = embedded_brain(rung, gain, speed, seed)
+        brain = changed(embedded_brain(rung, gain, speed, seed), assignments)
         found = linear.power_spectrum(brain, np.linspace(highest / bins, highest, bins))
         status = Status(int(found.status))
         if status is not Status.ok:
             raise ValueError(f"{status.message}. Lower `--gain`.")
-        chosen = {"rung": rung.value, "gain": float(brain.gain), "speed": speed, "seed": seed}
-        page, peak = _write(out, brain, found, chosen)
+        write_config(out)
+        page, peak = _write(out, brain, found, used())
     say(f"peak at {peak:.1f} Hz; report: {page}")
 
 

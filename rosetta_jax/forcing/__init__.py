@@ -9,5 +9,6 @@ from rosetta_jax.forcing.field import Field as Field
 from rosetta_jax.forcing.noise import Noise as Noise
 from rosetta_jax.forcing.noise import NoiseProcess as NoiseProcess
 from rosetta_jax.forcing.noise import OrnsteinUhlenbeck as OrnsteinUhlenbeck
-from rosetta_jax.forcing.noise import PowerLawNoise as PowerLawNoise
 from rosetta_jax.forcing.noise import WhiteNoise as WhiteNoise
+from rosetta_jax.forcing.power_law import PowerLawNoise as PowerLawNoise
+from rosetta_jax.forcing.power_law import PowerLawProcess as PowerLawProcess

@@ -5,6 +5,7 @@ A drive is a value at a time, `()` for all nodes or `(nodes,)`. Its unit is that
 
 import abc
 from collections.abc import Callable
+from functools import partial
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -12,7 +13,8 @@ import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Parameter, Scalar
-from rosetta_jax.parameters import NonNegative, Positive, check_parameters, parameter
+from rosetta_jax.parameters import check_parameters, parameter
+from rosetta_jax.priors import NonNegative, Positive
 
 
 class Drive(eqx.Module):
@@ -60,12 +62,21 @@ class SampledDrive(Drive):
     `ValueError` where shapes differ or times do not increase.
     """
 
-    times: Float[Array, " samples"] = eqx.field(converter=_checks.as_float_array)
-    values: Float[Array, "samples *nodes"] = eqx.field(converter=_checks.as_float_array)
+    times: Float[Array, " samples"] = eqx.field(
+        converter=partial(_checks.as_float_array, name="times")
+    )
+    values: Float[Array, "samples *nodes"] = eqx.field(
+        converter=partial(_checks.as_float_array, name="values")
+    )
 
     def __check_init__(self):
         _checks.finite("times", self.times)
         _checks.finite("values", self.values)
+        if self.times.ndim != 1 or self.values.ndim not in (1, 2):
+            raise ValueError(
+                "`times` must be (samples,) and `values` (samples,) or (samples, nodes), got "
+                f"{self.times.shape} and {self.values.shape}."
+            )
         if self.values.shape[0] != self.times.shape[0]:
             raise ValueError(
                 f"`times` has {self.times.shape[0]} samples and `values` {self.values.shape[0]}: "
@@ -87,6 +98,13 @@ class FunctionDrive(Drive):
     """Any function of time (s) that JAX can trace, returning `()` or `(nodes,)`."""
 
     function: Callable[[Scalar], Parameter] = eqx.field(static=True)
+
+    def __check_init__(self):
+        if not callable(self.function):
+            raise TypeError(
+                "`function` must be a function of time (s) such as `lambda t: jnp.sin(t)`, got "
+                f"{_checks.shown(self.function)}; for a constant, take rj.Step."
+            )
 
     def value(self, t: Scalar) -> Parameter:
         return _checks.as_float_array(self.function(t), "function(t)")

@@ -4,6 +4,8 @@ It enters the port inside the sigmoid of the polarised population, at once and n
 synapse.
 """
 
+from functools import partial
+
 import equinox as eqx
 import jax.numpy as jnp
 
@@ -22,11 +24,16 @@ class Field(eqx.Module):
     the other is not.
     """
 
-    strength: Float[Array, "..."] = eqx.field(converter=_checks.as_float_array)
+    strength: Float[Array, "..."] = eqx.field(
+        converter=partial(_checks.as_float_array, name="strength")
+    )
     waveform: Drive
-    polarisability: Float[Array, "..."] = eqx.field(converter=_checks.as_float_array, default=0.2)
+    polarisability: Float[Array, "..."] = eqx.field(
+        converter=partial(_checks.as_float_array, name="polarisability"), default=0.2
+    )
 
     def __check_init__(self):
+        _checks.instance("waveform", self.waveform, Drive, "a drive such as rj.Sinusoid(1, 10)")
         _checks.finite("strength", self.strength)
         _checks.finite("polarisability", self.polarisability)
         shapes = self.strength.shape, self.polarisability.shape

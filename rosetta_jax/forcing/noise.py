@@ -14,8 +14,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from equinox import AbstractClassVar
 
+from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Parameter, Scalar
-from rosetta_jax.parameters import NonNegative, Positive, check_parameters, parameter
+from rosetta_jax.parameters import check_parameters, parameter
+from rosetta_jax.priors import NonNegative, Positive
 
 
 class Noise(eqx.Module):
@@ -27,6 +29,10 @@ class Noise(eqx.Module):
 
     def __check_init__(self):
         check_parameters(self)
+        if self.ports is not None:
+            _checks.instance(
+                "ports", self.ports, tuple, 'a tuple of names of ports such as ("x",)'
+            )
 
     @abc.abstractmethod
     def density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies *regional"]:
@@ -36,23 +42,28 @@ class Noise(eqx.Module):
 class NoiseProcess(Noise):
     """A noise that the march can draw, one vector of normal deviates a step."""
 
+    @property
+    def deviates(self) -> int:
+        """How many standard normal deviates a port and node takes each step."""
+        return 1
+
     @abc.abstractmethod
-    def start(self, normal: Float[Array, "ports nodes"]) -> Any:
+    def start(self, normal: Float[Array, "deviates nodes"]) -> Any:
         """The state of the noise at time 0, drawn from its stationary distribution."""
 
     @abc.abstractmethod
-    def advance(self, state: Any, normal: Float[Array, "ports nodes"], dt: Scalar) -> Any:
+    def advance(self, state: Any, normal: Float[Array, "deviates nodes"], dt: Scalar) -> Any:
         """The state one step later, from standard normal deviates."""
 
     @abc.abstractmethod
     def values(
-        self, before: Any, after: Any, normal: Float[Array, "ports nodes"], dt: Scalar
+        self, before: Any, after: Any, normal: Float[Array, "deviates nodes"], dt: Scalar
     ) -> tuple[Float[Array, "ports nodes"], Float[Array, "ports nodes"]]:
         """The input at the start and at the end of a step, linear in between."""
 
 
-def _spread(value: Parameter, regional: int) -> Float[Array, "1 *spread"]:
-    # A leading axis for frequencies, or ports, and one for nodes where anything varies by node.
+def spread(value: Parameter, regional: int) -> Float[Array, "1 *spread"]:
+    """`value` with a leading axis for frequencies or ports, and one for nodes where anything varies by node."""
     return value.reshape((1,) + (value.shape or (1,) * regional))
 
 
@@ -66,7 +77,7 @@ class WhiteNoise(NoiseProcess):
 
     def density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies *regional"]:
         flat = jnp.ones((omega.shape[0],) + (1,) * self.sigma.ndim, dtype=omega.dtype)
-        return flat * _spread(self.sigma**2, self.sigma.ndim)
+        return flat * spread(self.sigma**2, self.sigma.ndim)
 
     def start(self, normal: Float[Array, "ports nodes"]) -> None:
         return None
@@ -77,7 +88,7 @@ class WhiteNoise(NoiseProcess):
     def values(
         self, before: None, after: None, normal: Float[Array, "ports nodes"], dt: Scalar
     ) -> tuple[Float[Array, "ports nodes"], Float[Array, "ports nodes"]]:
-        held = _spread(self.sigma, 1) / jnp.sqrt(dt) * normal
+        held = spread(self.sigma, 1) / jnp.sqrt(dt) * normal
         return held, held
 
 
@@ -100,16 +111,16 @@ class OrnsteinUhlenbeck(NoiseProcess):
     def density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies *regional"]:
         regional = max(self.sd.ndim, self.tau.ndim)
         omega = omega.reshape((-1,) + (1,) * regional)
-        sd, tau = _spread(self.sd, regional), _spread(self.tau, regional)
+        sd, tau = spread(self.sd, regional), spread(self.tau, regional)
         return 2 * sd**2 * tau / (1 + (omega * tau) ** 2)
 
     def start(self, normal: Float[Array, "ports nodes"]) -> Float[Array, "ports nodes"]:
-        return _spread(self.sd, 1) * normal
+        return spread(self.sd, 1) * normal
 
     def advance(
         self, state: Float[Array, "ports nodes"], normal: Float[Array, "ports nodes"], dt: Scalar
     ) -> Float[Array, "ports nodes"]:
-        sd, tau = _spread(self.sd, 1), _spread(self.tau, 1)
+        sd, tau = spread(self.sd, 1), spread(self.tau, 1)
         return jnp.exp(-dt / tau) * state + sd * jnp.sqrt(-jnp.expm1(-2 * dt / tau)) * normal
 
     def values(
@@ -120,29 +131,3 @@ class OrnsteinUhlenbeck(NoiseProcess):
         dt: Scalar,
     ) -> tuple[Float[Array, "ports nodes"], Float[Array, "ports nodes"]]:
         return before, after
-
-
-class PowerLawNoise(Noise):
-    r"""An innovation of density $\sigma^2 (\Omega_0 / |\Omega|)^k$, for spectra only.
-
-    The exponent $k$ is 0 for white and 1 for pink noise; $\Omega_0 = 2\pi\cdot 10$ Hz, so `sigma`
-    is the strength of the white noise that has the same density at 10 Hz. It has no stationary form
-    at zero frequency, so the march refuses it.
-    """
-
-    sigma: Parameter = parameter(
-        unit="port unit * s^(1/2)",
-        symbol="σ",
-        description="strength at 10 Hz",
-        support=NonNegative(),
-    )
-    exponent: Parameter = parameter(
-        unit="", symbol="k", description="power of the fall with frequency"
-    )
-    white: ClassVar[bool] = False
-
-    def density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies *regional"]:
-        regional = max(self.sigma.ndim, self.exponent.ndim)
-        ratio = (20 * jnp.pi / jnp.abs(omega)).reshape((-1,) + (1,) * regional)
-        power = ratio ** _spread(self.exponent, regional)
-        return _spread(self.sigma**2, regional) * power

@@ -6,6 +6,9 @@ from rosetta_jax.inference.curves import PowerLawAndGaussian as PowerLawAndGauss
 from rosetta_jax.inference.curves import TwoLorentzians as TwoLorentzians
 from rosetta_jax.inference.fit import FitResult as FitResult
 from rosetta_jax.inference.fit import fit as fit
+from rosetta_jax.inference.judgement import LEFT_OUT as LEFT_OUT
+from rosetta_jax.inference.judgement import Judgement as Judgement
+from rosetta_jax.inference.judgement import Scores as Scores
 from rosetta_jax.inference.losses import ConnectivityLoss as ConnectivityLoss
 from rosetta_jax.inference.losses import Loss as Loss
 from rosetta_jax.inference.losses import SpectrumLoss as SpectrumLoss
@@ -16,7 +19,13 @@ from rosetta_jax.inference.measures import paired_difference as paired_differenc
 from rosetta_jax.inference.measures import relative_power as relative_power
 from rosetta_jax.inference.presets import PRESETS as PRESETS
 from rosetta_jax.inference.presets import Preset as Preset
+from rosetta_jax.inference.presets import by_region as by_region
+from rosetta_jax.inference.presets import drawable as drawable
 from rosetta_jax.inference.presets import preset as preset
+from rosetta_jax.inference.route import Route as Route
+from rosetta_jax.inference.simulated import Simulated as Simulated
 from rosetta_jax.inference.study import Scored as Scored
 from rosetta_jax.inference.study import Study as Study
+from rosetta_jax.inference.study import StudySettings as StudySettings
 from rosetta_jax.inference.study import study as study
+from rosetta_jax.inference.theory import Theory as Theory

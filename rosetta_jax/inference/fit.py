@@ -1,8 +1,9 @@
-"""`fit`: a model's free parameters found by descent through theory, for one person or many at once.
+"""`fit`: a model's free parameters found by descent, for one person or many at once.
 
 People and starts are lanes of one program: each person has an own connectome and measurement, each start
-an own vector. A step to a point that is unstable, undecided, without fixed point or not finite is refused,
-so every fitted point is stable by the refined count.
+an own vector. The route decides how a vector becomes a prediction, by theory or by simulation, and what it
+refuses: by theory a point that is unstable, undecided, without fixed point or not finite, so that every
+point fitted by theory is stable by the refined count.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,16 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosetta_jax._types import Array, Float, Int, PRNGKeyArray, PyTree
-from rosetta_jax.inference.curves import Curve
 from rosetta_jax.inference.losses import Loss
-from rosetta_jax.inference.theory import Prediction, predict
-from rosetta_jax.network import Network
+from rosetta_jax.inference.route import Model, Prediction, Route
+from rosetta_jax.inference.theory import Theory
 from rosetta_jax.optimise import Descent, LevenbergMarquardt, Method, Objective, descend
-from rosetta_jax.parameters import FreeParameter, FreeParameters, info, replace
+from rosetta_jax.parameters import FreeParameters, info, replace
+from rosetta_jax.priors import FreeParameter
 from rosetta_jax.results import load_arrays, provenance, save_arrays, summarise
-from rosetta_jax.system import Rung
-
-Model = Network | Rung | Curve
 
 
 class FitResult(eqx.Module):
@@ -32,7 +30,8 @@ class FitResult(eqx.Module):
 
     `values`: the best parameters by path, each `(people,)` or `(people, nodes)`; `losses` and `status`
     (people,) of the best start; `all_losses`, `all_status` (people, starts) and `all_vectors` (people, starts,
-    size) of every start; `history` (iterations, people, starts), the best loss after each iteration;
+    size) of every start; `history` (iterations, people, starts), the best loss after each iteration, and
+    `slopes` the norm of its gradient where it was last evaluated;
     `units` and `symbols` by path; `metadata`, provenance and times.
     """
 
@@ -43,6 +42,7 @@ class FitResult(eqx.Module):
     all_status: Int[np.ndarray, "people starts"]
     all_vectors: Float[np.ndarray, "people starts size"]
     history: Float[np.ndarray, "iterations people starts"]
+    slopes: Float[np.ndarray, "iterations people starts"]
     metadata: dict[str, Any]
 
     @property
@@ -82,7 +82,7 @@ class FitResult(eqx.Module):
         return cls(values=values, metadata=metadata, **{name: arrays[name] for name in _ARRAYS})
 
 
-_ARRAYS = ("losses", "status", "all_losses", "all_status", "all_vectors", "history")
+_ARRAYS = ("losses", "status", "all_losses", "all_status", "all_vectors", "history", "slopes")
 
 
 def fit(
@@ -93,6 +93,7 @@ def fit(
     starts: int = 8,
     key: PRNGKeyArray | None = None,
     method: Method | None = None,
+    route: Route | None = None,
     prior_weight: float = 1e-3,
     show_progress: bool = True,
     name: str = "fit",
@@ -103,7 +104,8 @@ def fit(
     prior), with `prior_weight` w. Give a sequence of models and one of losses for many people: they must
     differ in array values only. The first start is the model as given, the others are drawn
     from the priors with `key` (by default key 0). `method` is `LevenbergMarquardt()` or
-    `GradientDescent()`.
+    `GradientDescent()`. `route` is `Theory()`, exact linear response, by default, or `Simulated(duration)`, which
+    marches the network and takes gradients through every step.
 
     Returns a `FitResult`; a person none of whose starts succeeded says why in `status` and has an
     infinite loss. Raises `ValueError` where people differ in regions or shapes, `KeyError` for a wrong path.
@@ -117,12 +119,19 @@ def fit(
         raise ValueError(f"`starts` must be at least 1, got {starts}.")
     key = jax.random.key(0) if key is None else key
     method = LevenbergMarquardt() if method is None else method
+    route = Theory() if route is None else route
+    asked = [loss.highest for loss in losses if loss.highest is not None]
+    models = route.prepared(models, max(asked, default=None))
     parameters = FreeParameters(models[0], free)
-    data, static = _stacked(list(zip(models, losses, strict=True)))
+    people = len(models)
+    data, static = _stacked(list(zip(models, losses, jnp.arange(people), strict=True)))
+    paths = jax.random.fold_in(key, 2**31)
 
     def predicted(vector: Array, data: PyTree) -> tuple[Loss, Prediction]:
-        model, loss = eqx.combine(data, static)
-        return loss, predict(parameters.apply(vector, model))
+        model, loss, person = eqx.combine(data, static)
+        return loss, route.predict(
+            parameters.apply(vector, model), jax.random.fold_in(paths, person)
+        )
 
     def residuals(vector: Array, data: PyTree) -> Array:
         loss, prediction = predicted(vector, data)
@@ -134,7 +143,6 @@ def fit(
     def status(vector: Array, data: PyTree) -> Array:
         return predicted(vector, data)[1].status
 
-    people = len(models)
     begin = _starts(parameters, models, key, starts)
     which = jnp.repeat(jnp.arange(people, dtype=jnp.int32), starts)
     descent = descend(
@@ -146,7 +154,12 @@ def fit(
         name=name,
         show_progress=show_progress,
     )
-    more = {"starts": starts, "prior_weight": prior_weight, "method": type(method).__name__}
+    more = {
+        "starts": starts,
+        "prior_weight": prior_weight,
+        "method": type(method).__name__,
+        "route": str(route),
+    }
     return _result(parameters, descent, people, starts, more)
 
 
@@ -180,6 +193,7 @@ def _result(
         seconds_fit=descent.seconds,
         cpu_seconds_fit=descent.cpu_seconds,
         evaluations=int(descent.evaluations.sum()),
+        memory_mb=descent.memory,
         **more,
     )
     return FitResult(
@@ -190,6 +204,7 @@ def _result(
         all_status=status,
         all_vectors=vectors,
         history=descent.history.reshape(-1, *shape),
+        slopes=descent.slopes.reshape(-1, *shape),
         metadata=metadata,
     )
 

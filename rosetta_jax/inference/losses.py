@@ -13,13 +13,18 @@ import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Pairwise, Scalar, Spectrum
-from rosetta_jax.inference.theory import Prediction
+from rosetta_jax.inference.route import Prediction
 
 COMPARISONS = ("shape", "level")
 
 
 class Loss(eqx.Module):
     """The residuals of a prediction."""
+
+    @property
+    @abc.abstractmethod
+    def highest(self) -> float | None:
+        """The highest frequency asked for (Hz), or None where it asks for all at once."""
 
     @abc.abstractmethod
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
@@ -39,8 +44,9 @@ class SpectrumLoss(Loss):
     $\sum_i (1 - r_i) / N$ with the Pearson correlations $r_i$, plus $d^2 \sum_i \ln^2 q_i / N$ with the
     ratio $q_i$ of fitted to measured standard deviation over the bins and `depth` d: level does not
     count, and depth a little. Without it (d = 0) the best correlation is often that of a nearly flat curve.
-    `compare="level"`: the mean squared difference in units of `sd` (dB). Raises `ValueError` where shapes
-    differ, a value is not above zero, or a region is flat.
+    `compare="level"`: the mean squared difference in units of `sd` (dB). `regions`, a list of indices or flags,
+    names those that count, by default all; the others can be judged afterwards. Raises `ValueError` where
+    shapes differ, a value is not above zero, or a region is flat.
     """
 
     frequencies: Float[Array, " frequencies"]
@@ -48,6 +54,7 @@ class SpectrumLoss(Loss):
     weight: Scalar
     sd: Scalar
     depth: Scalar
+    counted: Float[Array, " nodes"]
     compare: str = eqx.field(static=True)
 
     def __init__(
@@ -58,6 +65,7 @@ class SpectrumLoss(Loss):
         weight: Any = 1.0,
         sd: Any = 1.0,
         depth: Any = 0.07,
+        regions: Any = None,
     ):
         self.frequencies = _checks.positive(
             "frequencies", _checks.as_float_array(frequencies, "frequencies"), "Hz"
@@ -74,8 +82,13 @@ class SpectrumLoss(Loss):
         self.weight = _checks.non_negative("weight", _checks.as_float_array(weight, "weight"))
         self.sd = _checks.positive("sd", _checks.as_float_array(sd, "sd"), "dB")
         self.depth = _checks.non_negative("depth", _checks.as_float_array(depth, "depth"))
+        self.counted = jnp.asarray(_share(regions, self.measured.shape[1]), self.measured.dtype)
         if compare == "shape":
             _require_shape(self.measured)
+
+    @property
+    def highest(self) -> float | None:
+        return float(np.asarray(self.frequencies).max())
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
         fitted = decibel(prediction.spectrum(self.frequencies))
@@ -87,15 +100,16 @@ class SpectrumLoss(Loss):
         return jnp.sqrt(self.weight) * compared(fitted, measured)
 
     def _shape(self, fitted: Spectrum, measured: Spectrum) -> Float[Array, " residuals"]:
-        nodes = fitted.shape[1]
+        root = jnp.sqrt(self.counted)[None, :]
         fitted_unit, fitted_length = _unit(fitted)
         measured_unit, measured_length = _unit(measured)
-        difference = (fitted_unit - measured_unit) / jnp.sqrt(2.0 * nodes)
-        deeper = self.depth * jnp.log(fitted_length / measured_length) / jnp.sqrt(1.0 * nodes)
+        difference = root * (fitted_unit - measured_unit) / jnp.sqrt(2.0)
+        deeper = root * self.depth * jnp.log(fitted_length / measured_length)
         return jnp.concatenate([difference.reshape(-1), deeper.reshape(-1)])
 
     def _level(self, fitted: Spectrum, measured: Spectrum) -> Float[Array, " residuals"]:
-        return ((fitted - measured) / (self.sd * jnp.sqrt(1.0 * fitted.size))).reshape(-1)
+        root = jnp.sqrt(self.counted / fitted.shape[0])[None, :]
+        return (root * (fitted - measured) / self.sd).reshape(-1)
 
 
 class ConnectivityLoss(Loss):
@@ -119,6 +133,10 @@ class ConnectivityLoss(Loss):
         self.weight = _checks.non_negative("weight", _checks.as_float_array(weight, "weight"))
         self.band = band
 
+    @property
+    def highest(self) -> float | None:
+        return None if self.band is None else self.band[1]
+
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
         nodes = self.measured.shape[0]
         predicted = prediction.connectivity(self.band)
@@ -133,8 +151,30 @@ class SumOfLosses(Loss):
 
     parts: tuple[Loss, ...]
 
+    @property
+    def highest(self) -> float | None:
+        return max((part.highest for part in self.parts if part.highest is not None), default=None)
+
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
         return jnp.concatenate([part.residual(prediction) for part in self.parts])
+
+
+def _share(regions: Any, nodes: int) -> np.ndarray:
+    """The weight of each region in a mean over those that count."""
+    chosen = np.arange(nodes) if regions is None else np.asarray(regions)
+    if chosen.dtype == bool:
+        if chosen.shape != (nodes,):
+            raise ValueError(f"`regions` must be ({nodes},) flags or indices, got {chosen.shape}.")
+        chosen = np.flatnonzero(chosen)
+    if chosen.size == 0:
+        raise ValueError("`regions` names none: at least one must count.")
+    if chosen.ndim != 1 or chosen.dtype.kind not in "iu" or np.unique(chosen).size != chosen.size:
+        raise ValueError(f"`regions` must be different indices or flags, got {regions!r}.")
+    if chosen.min() < 0 or chosen.max() >= nodes:
+        raise ValueError(f"`regions` must lie between 0 and {nodes - 1}, got {chosen.tolist()}.")
+    share = np.zeros(nodes)
+    share[chosen] = 1 / chosen.size
+    return share
 
 
 def _require_shape(measured: Spectrum) -> None:

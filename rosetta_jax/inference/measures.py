@@ -31,7 +31,9 @@ def relative_power(
 def map_correlation(
     first: Float[np.ndarray, " nodes"], second: Float[np.ndarray, " nodes"]
 ) -> float:
-    """Pearson correlation of two maps across regions; NaN where one of them is flat."""
+    """Pearson correlation of two maps across regions; NaN where one of them is flat or not known."""
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        return float("nan")
     if np.ptp(first) < 1e-12 * np.abs(first).max() or np.ptp(second) < 1e-12 * np.abs(second).max():
         return float("nan")
     return float(np.corrcoef(first, second)[0, 1])

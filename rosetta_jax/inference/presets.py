@@ -4,21 +4,37 @@ Constants of the cohort (gains, sigmoid, speed, strength of the innovations, the
 fixed here once and are the same for every person; the free numbers are shared by all regions.
 """
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import jax.numpy as jnp
+
 from rosetta_jax import _checks
-from rosetta_jax.forcing import PowerLawNoise, WhiteNoise
+from rosetta_jax.forcing import PowerLawNoise, PowerLawProcess, WhiteNoise
 from rosetta_jax.network import Connectome, Network
-from rosetta_jax.parameters import FreeParameter, LogNormal, Normal
+from rosetta_jax.priors import FreeParameter, LogNormal, Normal, Uniform
+from rosetta_jax.regional import PerRegion
 from rosetta_jax.rungs import HarmonicOscillator, JansenRit, StuartLandau
 
 
 class Preset(NamedTuple):
-    """A network for a connectome, and which of its parameters are free."""
+    """A network for a connectome, which of its parameters are free, and which of those may vary by region."""
 
     network: Callable[[Connectome], Network]
     free: dict[str, FreeParameter]
+    regional: tuple[str, ...] = ()
+
+
+def by_region(
+    free: Mapping[str, FreeParameter], regional: Sequence[str], width: float
+) -> dict[str, FreeParameter]:
+    """`free` with the `regional` ones deviating in each region, by `width` of their prior's own width."""
+    for path in regional:
+        _checks.one_of("regional", path, free)
+    return {
+        path: PerRegion(kind, width) if path in regional else kind for path, kind in free.items()
+    }
 
 
 def _jansen_rit(connectome: Connectome) -> Network:
@@ -55,6 +71,8 @@ _PLANAR_FREE: dict[str, FreeParameter] = {
     "sensor.sigma": LogNormal(2e-3, 1.5),
 }
 
+_PLANAR_REGIONAL = ("rung.alpha", "rung.omega", "noise.exponent")
+
 PRESETS: dict[str, Preset] = {
     "jansen-rit": Preset(
         _jansen_rit,
@@ -67,12 +85,25 @@ PRESETS: dict[str, Preset] = {
             "noise.exponent": Normal(0.0, 0.7),
             "sensor.sigma": LogNormal(2e-3, 1.5),
         },
+        ("rung.excitatory_rate", "rung.inhibitory_rate", "noise.exponent"),
     ),
-    "stuart-landau": Preset(_planar(StuartLandau(alpha=-25.0)), _PLANAR_FREE),
-    "harmonic": Preset(_planar(HarmonicOscillator(alpha=-25.0)), _PLANAR_FREE),
+    "stuart-landau": Preset(_planar(StuartLandau(alpha=-25.0)), _PLANAR_FREE, _PLANAR_REGIONAL),
+    "harmonic": Preset(_planar(HarmonicOscillator(alpha=-25.0)), _PLANAR_FREE, _PLANAR_REGIONAL),
 }
 
 
 def preset(name: str) -> Preset:
     """The preset of a rung: "jansen-rit", "stuart-landau" or "harmonic"."""
     return PRESETS[_checks.one_of("rung", name, PRESETS)]
+
+
+def drawable(chosen: Preset) -> Preset:
+    """The preset with noise that a march can draw: the same colour over 0.5-100 Hz, its exponent within (0, 2)."""
+
+    def network(connectome: Connectome) -> Network:
+        brain = chosen.network(connectome)
+        assert isinstance(brain.noise, PowerLawNoise)
+        exponent = jnp.clip(brain.noise.exponent, 0.2, 1.8)
+        return dataclasses.replace(brain, noise=PowerLawProcess(brain.noise.sigma, exponent))
+
+    return Preset(network, chosen.free | {"noise.exponent": Uniform(0.0, 2.0)}, chosen.regional)

@@ -2,7 +2,9 @@
 
 On the same bins, people, objective, starts and budget: 1/f; a curve without a brain of as many numbers as
 the model; one of fewer; the model itself refitted without coupling (gain 0); and the person's own mean
-spectrum, which is the ceiling of every model with the same curve in all regions.
+spectrum, which is the ceiling of every model with the same curve in all regions. Where parameters vary by
+region the curve's do so too, the model with shared parameters is one of the baselines, and where bins are left
+out so is the interpolation of the others.
 """
 
 from collections.abc import Mapping
@@ -12,23 +14,22 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
+from scipy.interpolate import CubicSpline
 
 from rosetta_jax._types import Array, Float, Int, PRNGKeyArray, Spectrum
 from rosetta_jax.data import Recordings
 from rosetta_jax.inference.curves import Curve, PowerLaw, PowerLawAndGaussian, TwoLorentzians
-from rosetta_jax.inference.fit import FitResult, Model, fit
+from rosetta_jax.inference.fit import FitResult, fit
+from rosetta_jax.inference.judgement import Judgement, Scores, judgement, scores
 from rosetta_jax.inference.losses import SpectrumLoss
-from rosetta_jax.inference.measures import (
-    correlation_db,
-    map_correlation,
-    paired_difference,
-    relative_power,
-)
-from rosetta_jax.inference.presets import Preset
-from rosetta_jax.inference.theory import predict
+from rosetta_jax.inference.measures import paired_difference
+from rosetta_jax.inference.presets import Preset, by_region
+from rosetta_jax.inference.route import Model, Route
+from rosetta_jax.inference.theory import Theory
 from rosetta_jax.network import Network
-from rosetta_jax.optimise import Method
-from rosetta_jax.parameters import replace
+from rosetta_jax.optimise import GradientDescent, LevenbergMarquardt, Method
+from rosetta_jax.parameters import FreeParameters, replace
 from rosetta_jax.results import Status
 
 BASELINES: dict[str, type[Curve]] = {
@@ -36,60 +37,53 @@ BASELINES: dict[str, type[Curve]] = {
     "slope and one Gaussian": PowerLawAndGaussian,
     "two Lorentzians and 1/f": TwoLorentzians,
 }
+# What of the best curve varies by region where three numbers of the model do.
+_REGIONAL = ("exponent", "first_height", "first_peak")
 
 
 class Scored(eqx.Module):
-    """A fit with what it predicts for each person and how well that agrees.
+    """A fit with what it predicts for each person, and its `Scores` there.
 
-    `spectra` (people, F, nodes or 1); `correlations` (people, nodes), Pearson r across bins in dB;
-    `depths` (people,), the standard deviation over the bins of the fit over that of the measurement, in
-    dB: near 0 a good correlation says little; `stable` (people,).
+    `spectra` (people, F, nodes or 1), all bins; `stable` (people,); `numbers`, how many a person.
     """
 
     result: FitResult | None
     spectra: Float[np.ndarray, "people frequencies nodes_or_one"]
-    correlations: Float[np.ndarray, "people nodes"]
-    depths: Float[np.ndarray, " people"]
+    judged: Scores
     stable: tuple[bool, ...]
     numbers: int
 
     @property
     def scores(self) -> Float[np.ndarray, " people"]:
         """Mean correlation over regions, one a person; NaN where no start succeeded."""
-        return self.correlations.mean(axis=1)
+        return self.judged.correlations.mean(axis=1)
 
     @property
     def mean_score(self) -> float:
         """The mean over the people who were fitted, NaN where nobody was."""
-        fitted = self.scores[np.isfinite(self.scores)]
-        return float(fitted.mean()) if fitted.size else float("nan")
+        return _mean_known(self.scores)
+
+    @property
+    def alpha_map_correlation(self) -> float:
+        """Correlation over regions of predicted and measured relative alpha, mean over people."""
+        return _mean_known(self.judged.alpha_correlations)
 
 
 class Study(eqx.Module):
-    """The model's score, those of its baselines by name, and the maps of relative alpha."""
+    """The model's score and those of its baselines by name, on what was judged."""
 
     recordings: Recordings
     networks: tuple[Network, ...]
+    judgement: Judgement
     model: Scored
     baselines: dict[str, Scored]
     measured_alpha: Float[np.ndarray, "people nodes"]
-    fitted_alpha: Float[np.ndarray, "people nodes"]
 
     @property
     def result(self) -> FitResult:
         """The fit of the model."""
-        assert self.model.result is not None  # only the ceiling is not fitted
+        assert self.model.result is not None  # only what is not fitted has none
         return self.model.result
-
-    @property
-    def alpha_map_correlation(self) -> float:
-        """Correlation over regions of fitted and measured relative alpha, mean over people."""
-        each = [
-            map_correlation(*maps)
-            for maps in zip(self.fitted_alpha, self.measured_alpha, strict=True)
-        ]
-        known = [value for value in each if np.isfinite(value)]
-        return float(np.mean(known)) if known else float("nan")
 
     def differences(self) -> dict[str, tuple[float, float]]:
         """Model less baseline, paired by person: mean and standard error, by name."""
@@ -99,13 +93,55 @@ class Study(eqx.Module):
         }
 
 
+class StudySettings(eqx.Module):
+    """How a study fits: everything but the model, the same for it and its baselines.
+
+    `width`, where given, lets the preset's regional parameters deviate in each region by so much of their
+    prior's own width; `left_out` is "nothing", "bins" or "regions": what is not fitted, and judged; `depth` is
+    that of `SpectrumLoss`. By default, what is shared is found by Levenberg-Marquardt, and what is regional by
+    400 steps of Adam, with a prior and depth to match.
+    """
+
+    starts: int
+    method: Method
+    route: Route
+    width: float | None
+    left_out: str
+    depth: float
+    prior_weight: float
+
+    def __init__(
+        self,
+        starts: int = 4,
+        method: Method | None = None,
+        route: Route | None = None,
+        width: float | None = None,
+        left_out: str = "nothing",
+        depth: float | None = None,
+        prior_weight: float | None = None,
+    ):
+        shared = width is None
+        self.starts = starts
+        self.method = (LevenbergMarquardt() if shared else _patient()) if method is None else method
+        self.route = Theory() if route is None else route
+        self.width = width
+        self.left_out = left_out
+        self.depth = (0.07 if shared else 1.0) if depth is None else depth
+        self.prior_weight = (1e-3 if shared else 1e-5) if prior_weight is None else prior_weight
+
+
+def _patient() -> GradientDescent:
+    """Adam for the many numbers of regions, of which none may hold up the others."""
+    schedule = optax.cosine_decay_schedule(0.1, 400)
+    return GradientDescent(steps=40, patience=100, optimiser=optax.adam(schedule))
+
+
 def study(
     recordings: Recordings,
     preset: Preset,
+    settings: StudySettings | None = None,
     *,
-    starts: int = 4,
     key: PRNGKeyArray | None = None,
-    method: Method | None = None,
     changes: Mapping[str, Any] | None = None,
     show_progress: bool = True,
 ) -> Study:
@@ -113,86 +149,124 @@ def study(
 
     `changes` sets parameters of the network by path before the fit (a fixed speed, say).
     """
+    settings = StudySettings() if settings is None else settings
+    _, bins, nodes = recordings.spectra.shape
+    judged = judgement(settings.left_out, bins, nodes)
+    losses = judged.losses(recordings, settings.depth)
+    fitting = _Fitting(recordings, judged, losses, settings, key, show_progress)
     networks = [
         replace(preset.network(connectome), changes or {}) for connectome in recordings.connectomes
     ]
-    losses = [SpectrumLoss(recordings.frequencies, spectra) for spectra in recordings.spectra]
+    model = fitting.fitted(networks, preset.free, preset.regional, "network")
+    baselines = _curves(fitting)
+    lone = [replace(network, {"gain": 0.0}) for network in networks]
+    free = {path: prior for path, prior in preset.free.items() if path not in ("gain", "speed")}
+    baselines["same model at gain 0"] = fitting.fitted(lone, free, preset.regional, "gain 0")
+    if settings.width is not None:
+        shared = fitting.fitted(networks, preset.free, (), "all regions alike")
+        baselines["same model, all regions alike"] = shared
+    if settings.left_out == "bins":
+        interpolated = _interpolated(recordings, judged)
+        baselines["interpolation of the fitted bins"] = fitting.judged_as(interpolated)
+    baselines["own mean spectrum (ceiling)"] = fitting.judged_as(_own_mean(recordings))
+    maps = [judged.alpha(recordings.frequencies, spectra) for spectra in recordings.spectra]
+    return Study(recordings, tuple(networks), judged, model, baselines, np.stack(maps))
 
-    def fitted(models: list[Any], free: Any, name: str) -> Scored:
+
+def _curves(fitting: "_Fitting") -> dict[str, Scored]:
+    """The curves without a brain; where the model is regional, the best of them too."""
+    people, _, nodes = fitting.recordings.spectra.shape
+    shared = {
+        name: fitting.fitted([curve()] * people, curve.free(), (), name)
+        for name, curve in BASELINES.items()
+    }
+    if fitting.settings.width is None:
+        return shared
+    curves = [TwoLorentzians(nodes=nodes)] * people
+    regional = fitting.fitted(curves, TwoLorentzians.free(), _REGIONAL, "curves by region")
+    return shared | {"two Lorentzians and 1/f by region": regional}
+
+
+class _Fitting(eqx.Module):
+    """One way of fitting and judging, for the model and every baseline."""
+
+    recordings: Recordings
+    judgement: Judgement
+    losses: list[SpectrumLoss]
+    settings: StudySettings
+    key: PRNGKeyArray | None
+    show_progress: bool
+
+    def fitted(self, models: list[Any], free: Any, regional: tuple[str, ...], name: str) -> Scored:
+        """`models` fitted, those of `free` that are `regional` by region where the study is."""
+        settings = self.settings
+        if settings.width is not None:
+            free = by_region(free, regional, settings.width)
         result = fit(
             models,
             free,
-            losses,
-            starts=starts,
-            key=key,
-            method=method,
-            show_progress=show_progress,
+            self.losses,
+            starts=settings.starts,
+            key=self.key,
+            method=settings.method,
+            route=settings.route,
+            prior_weight=settings.prior_weight,
+            show_progress=self.show_progress,
             name=f"{name:<24}",
         )
-        return _scored(recordings, models, result, len(free))
+        return self._predicted(models, result, FreeParameters(models[0], free).size)
 
-    model = fitted(networks, preset.free, "network")
-    baselines = {
-        name: fitted([curve()] * recordings.people, curve.free(), name)
-        for name, curve in BASELINES.items()
-    }
-    lone = [replace(network, {"gain": 0.0}) for network in networks]
-    free = {path: prior for path, prior in preset.free.items() if path not in ("gain", "speed")}
-    baselines["same model at gain 0"] = fitted(lone, free, "gain 0")
-    baselines["own mean spectrum (ceiling)"] = _ceiling(recordings)
-    maps = [
-        np.stack([relative_power(recordings.frequencies, spectrum) for spectrum in spectra])
-        for spectra in (recordings.spectra, model.spectra)
-    ]
-    return Study(recordings, tuple(networks), model, baselines, *maps)
+    def _predicted(self, models: list[Any], result: FitResult, numbers: int) -> Scored:
+        frequencies = jnp.asarray(self.recordings.frequencies, jnp.result_type(float))
+        route, key = self.settings.route, jax.random.key(0) if self.key is None else self.key
+        statuses, spectra = [], []
+        prepared = route.prepared(models, float(self.recordings.frequencies.max()))
+        for person, model in enumerate(prepared):
+            status, spectrum = _predicted(result.model(model, person), frequencies, route, key)
+            statuses.append(int(status))
+            spectra.append(np.asarray(spectrum))
+        stable = tuple(
+            status == Status.ok and bool(np.isfinite(result.losses[person]))
+            for person, status in enumerate(statuses)
+        )
+        found = np.stack(spectra)
+        judged = scores(self.recordings, found, self.judgement)
+        return Scored(result, found, judged, stable, numbers)
 
-
-def _scored(recordings: Recordings, models: list[Any], result: FitResult, numbers: int) -> Scored:
-    frequencies = jnp.asarray(recordings.frequencies, jnp.result_type(float))
-    statuses, spectra = [], []
-    for person, model in enumerate(models):
-        status, spectrum = _predicted(result.model(model, person), frequencies)
-        statuses.append(int(status))
-        spectra.append(np.asarray(spectrum))
-    stable = tuple(
-        status == Status.ok and bool(np.isfinite(result.losses[person]))
-        for person, status in enumerate(statuses)
-    )
-    return _judged(recordings, np.stack(spectra), result, stable, numbers)
+    def judged_as(self, spectra: np.ndarray) -> Scored:
+        """Spectra that were not fitted, as if a model had predicted them."""
+        judged = scores(self.recordings, spectra, self.judgement)
+        return Scored(None, spectra, judged, (True,) * self.recordings.people, 0)
 
 
 @eqx.filter_jit
 def _predicted(
-    model: Model, frequencies: Float[Array, " frequencies"]
+    model: Model, frequencies: Float[Array, " frequencies"], route: Route, key: PRNGKeyArray
 ) -> tuple[Int[Array, ""], Spectrum]:
     # Judged first, for the reason given in `rosetta_jax.linear.spectrum`.
-    prediction = predict(model)
-    status = prediction.status
-    nodes = getattr(model, "nodes", 1)
-    blank = jnp.full((frequencies.shape[0], nodes), jnp.nan, frequencies.dtype)
-    return status, jax.lax.cond(
-        status == Status.ok, lambda: prediction.spectrum(frequencies), lambda: blank
-    )
+    status = route.predict(model, key).status
+
+    def spectrum() -> Spectrum:
+        return route.predict(model, key).spectrum(frequencies)
+
+    blank = jnp.full(jax.eval_shape(spectrum).shape, jnp.nan, frequencies.dtype)
+    return status, jax.lax.cond(status == Status.ok, spectrum, lambda: blank)
 
 
-def _ceiling(recordings: Recordings) -> Scored:
+def _own_mean(recordings: Recordings) -> Float[np.ndarray, "people frequencies 1"]:
     """Each person's own mean spectrum over regions (of decibels), as if a model had found it."""
-    mean = 10 ** np.log10(recordings.spectra).mean(axis=2, keepdims=True)
-    return _judged(recordings, mean, None, (True,) * recordings.people, 0)
+    return 10 ** np.log10(recordings.spectra).mean(axis=2, keepdims=True)
 
 
-def _judged(
-    recordings: Recordings,
-    spectra: np.ndarray,
-    result: FitResult | None,
-    stable: tuple[bool, ...],
-    numbers: int,
-) -> Scored:
-    pairs = list(zip(recordings.spectra, spectra, strict=True))
-    correlations = np.stack([correlation_db(measured, fitted) for measured, fitted in pairs])
-    depths = np.array([_depth(fitted) / _depth(measured) for measured, fitted in pairs])
-    return Scored(result, spectra, correlations, depths, stable, numbers)
+def _interpolated(
+    recordings: Recordings, judged: Judgement
+) -> Float[np.ndarray, "people frequencies nodes"]:
+    """The spectra with all bins from cubic splines, in dB, through the fitted ones."""
+    frequencies, bins = recordings.frequencies, judged.fitted_bins
+    logarithms = np.log10(recordings.spectra)
+    return 10 ** CubicSpline(frequencies[bins], logarithms[:, bins], axis=1)(frequencies)
 
 
-def _depth(spectrum: np.ndarray) -> float:
-    return float((10 * np.log10(spectrum)).std(axis=0).mean())
+def _mean_known(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")

@@ -1,38 +1,29 @@
-"""What a model predicts: spectra and functional connectivity from exact theory, and a status.
+"""The exact route: spectra and connectivity from linear theory about the fixed point, without simulating.
 
-A prediction is made once for all losses of a fit, so that they share the fixed point, the linearisation
-and the count of unstable modes.
+Fixed point, linearisation and the count of unstable modes are shared by all losses of an evaluation.
 """
 
-import abc
+from collections.abc import Sequence
 
 import jax.numpy as jnp
 
-from rosetta_jax._types import Array, Float, Int, Pairwise, Spectrum
+from rosetta_jax._types import Array, Float, Int, Pairwise, PRNGKeyArray, Spectrum
 from rosetta_jax.inference.curves import Curve
+from rosetta_jax.inference.route import CurvePrediction, Model, Prediction, Route
 from rosetta_jax.linear import covariance_of
 from rosetta_jax.linear.spectrum import about_fixed_point, power_density
 from rosetta_jax.linear.stability import stability
 from rosetta_jax.network import Network, as_network
-from rosetta_jax.results import Status
-from rosetta_jax.system import Rung
 
 
-class Prediction(abc.ABC):
-    """What losses ask of a model, traced within one evaluation."""
+class Theory(Route):
+    """Exact linear response: no noise, no simulated time, stable points only (`rosetta_jax.linear`)."""
 
-    @property
-    @abc.abstractmethod
-    def status(self) -> Int[Array, ""]:
-        """Whether the prediction means anything."""
+    def prepared(self, models: Sequence[Model], highest: float | None) -> list[Model]:
+        return list(models)
 
-    @abc.abstractmethod
-    def spectrum(self, frequencies: Float[Array, " frequencies"]) -> Spectrum:
-        """One-sided power density per hertz, (frequencies, nodes)."""
-
-    @abc.abstractmethod
-    def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
-        """Functional connectivity, (nodes, nodes), of all frequencies or a band (Hz)."""
+    def predict(self, model: Model, key: PRNGKeyArray) -> Prediction:
+        return predict(model)
 
 
 class NetworkPrediction(Prediction):
@@ -54,25 +45,8 @@ class NetworkPrediction(Prediction):
         return matrix / (scale[:, None] * scale[None, :])
 
 
-class CurvePrediction(Prediction):
-    """A curve without a brain: the same spectrum in every region."""
-
-    def __init__(self, curve: Curve):
-        self._curve = curve
-
-    @property
-    def status(self) -> Int[Array, ""]:
-        return jnp.int32(Status.ok)
-
-    def spectrum(self, frequencies: Float[Array, " frequencies"]) -> Spectrum:
-        return self._curve.density(frequencies)[:, None]
-
-    def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
-        raise ValueError("a curve without a brain predicts no connectivity: leave that loss out.")
-
-
-def predict(model: Network | Rung | Curve) -> Prediction:
-    """The prediction of a network, a bare rung or a curve."""
+def predict(model: Model) -> Prediction:
+    """The exact prediction of a network, a bare rung or a curve."""
     if isinstance(model, Curve):
         return CurvePrediction(model)
     return NetworkPrediction(as_network(model))

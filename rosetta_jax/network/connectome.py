@@ -17,6 +17,9 @@ NORMALISATIONS = {
     "maximum": "the largest weight is 1",
 }
 
+# The longest link of any brain lies between these (mm).
+_SHORTEST, _LONGEST = 0.4, 5000.0
+
 
 class Connectome(eqx.Module):
     """Weights (dimensionless) and tract lengths (mm) between regions, both `[target, source]`.
@@ -24,7 +27,8 @@ class Connectome(eqx.Module):
     `weights` (nodes, nodes) with zero diagonal; `lengths` (nodes, nodes) in mm, not negative, or
     None where everything arrives at once; `labels`, one name a region; `centres` (nodes, 3) in mm.
     `normalisation` records how the weights were scaled. Raises `ValueError` where a shape, a sign
-    or a name is wrong.
+    or a name is wrong, and for lengths or centres that can only be in another unit (links all shorter
+    than 0.4 mm, or longer than 5 m).
     """
 
     weights: Pairwise
@@ -58,9 +62,11 @@ class Connectome(eqx.Module):
         if self.lengths is not None:
             _checks.shape("lengths", self.lengths, self.weights.shape, "as `weights`")
             _checks.non_negative("lengths", self.lengths, "mm")
+            _check_lengths(self.weights, self.lengths)
         if self.centres is not None:
             _checks.shape("centres", self.centres, (self.nodes, 3), "mm, one row a region")
             _checks.finite("centres", self.centres)
+            _check_size("centres", self.centres)
         if self.labels is not None:
             _check_labels(self.labels, self.nodes)
 
@@ -82,9 +88,12 @@ class Connectome(eqx.Module):
         `ValueError` where the weights are all zero.
         """
         _checks.one_of("kind", kind, NORMALISATIONS)
+        _checks.require_known("weights", self.weights, "are normalised by their own size")
         weights = np.asarray(self.weights, dtype=float)
         if not weights.any():
-            raise ValueError("`weights` are all zero: there is nothing to normalise.")
+            raise ValueError(
+                "`weights` are all zero, so there is nothing to normalise: leave them as they are."
+            )
         if kind == "eigenvalue":
             scale = spectral_radius(weights)
             if scale == 0:
@@ -119,6 +128,28 @@ def _require_zero_diagonal(weights: Pairwise) -> None:
             f"`weights` must have a zero diagonal (no region links to itself): entry [{at}, {at}] "
             "is "
             f"{float(weights[at, at]):g}; set the diagonal to zero."
+        )
+
+
+def _check_lengths(weights: Pairwise, lengths: Pairwise) -> None:
+    if _checks.is_concrete((weights, lengths)):
+        linked = np.asarray(lengths)[np.asarray(weights) != 0]
+        _require_millimetres("lengths", "longest link", linked.max(initial=0.0))
+
+
+def _check_size(name: str, centres: Array) -> None:
+    if _checks.is_concrete(centres):
+        span = float(np.ptp(np.asarray(centres), axis=0).max(initial=0.0))
+        _require_millimetres(name, "distance from end to end", span)
+
+
+def _require_millimetres(name: str, what: str, longest: float) -> None:
+    """No brain of regions is smaller than a fly's or larger than a whale: such numbers are in other units."""
+    unit = "metres" if 0 < longest < _SHORTEST else "micrometres" if longest > _LONGEST else None
+    if unit is not None:
+        raise ValueError(
+            f"`{name}` are in mm, but the {what} is {longest:g}, as if in {unit}: "
+            f"{'multiply' if unit == 'metres' else 'divide'} by 1000."
         )
 
 

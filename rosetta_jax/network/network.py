@@ -22,8 +22,12 @@ from rosetta_jax._types import Channels, Nodal, Pairwise, Parameter, Scalar
 from rosetta_jax.forcing import Drive, Field, Noise
 from rosetta_jax.network.connectome import Connectome, unconnected
 from rosetta_jax.network.coupling import COUPLINGS, Coupling
-from rosetta_jax.parameters import NonNegative, Positive, check_parameters, parameter
+from rosetta_jax.parameters import check_parameters, parameter
+from rosetta_jax.priors import NonNegative, Positive
 from rosetta_jax.system import Rung, add_inputs, ports
+
+# Seconds; a longer `max_delay` is in milliseconds.
+_LONGEST_DELAY = 10.0
 
 
 class Network(eqx.Module):
@@ -55,6 +59,7 @@ class Network(eqx.Module):
         symbol="v",
         description="conduction speed",
         support=Positive(),
+        span=(0.03, 500.0),
         source="5 to 10 m/s, Castaldo et al. 2512.10982",
     )
 
@@ -71,6 +76,7 @@ class Network(eqx.Module):
         sensor: Noise | None = None,
         max_delay: float | None = None,
     ):
+        _check_parts(rung, connectome, noise, drive, field, sensor)
         self.rung = rung
         self.connectome = connectome
         self.coupling = _as_coupling(rung.coupling if coupling is None else coupling)
@@ -80,16 +86,19 @@ class Network(eqx.Module):
         self.drive = drive
         self.field = field
         self.sensor = sensor
-        self.max_delay = None if max_delay is None else float(max_delay)
+        self.max_delay = None if max_delay is None else _checks.known("max_delay", max_delay, "s")
 
     def __check_init__(self):
-        if not isinstance(self.rung, Rung):
-            raise TypeError(f"`rung` must be a Rung such as rj.StuartLandau(), got {self.rung!r}.")
         check_parameters(self)
         if self.speed.ndim != 0:
-            raise ValueError(f"`speed` must be one number, got shape {self.speed.shape}.")
-        if self.max_delay is not None:
-            _checks.known("max_delay", self.max_delay, "s")
+            raise ValueError(
+                f"`speed` must be one number, got shape {self.speed.shape}: scale `lengths` instead."
+            )
+        if self.max_delay is not None and self.max_delay > _LONGEST_DELAY:
+            raise ValueError(
+                f"`max_delay` of {self.max_delay:g} s is longer than any delay of a brain: give seconds, "
+                "not milliseconds."
+            )
         for path, value in _regional_parameters(self):
             _checks.shared_or_regional(path, value, self.nodes)
         for name, part in (("drive", self.drive), ("field", self.field)):
@@ -173,7 +182,23 @@ def as_network(system: Rung | Network) -> Network:
     if isinstance(system, Rung):
         sizes = {value.shape[0] for _, value in _regional_parameters(system) if value.ndim}
         return alone(system, nodes=max(sizes, default=1))
-    raise TypeError(f"expected a Network or a Rung, got {type(system).__name__}.")
+    raise TypeError(
+        f"`system` must be an rj.Network or a rung such as rj.StuartLandau(), got {_checks.shown(system)}."
+    )
+
+
+def _check_parts(rung: Any, connectome: Any, noise: Any, drive: Any, field: Any, sensor: Any):
+    """Raise where a part of a network is something else."""
+    _checks.instance("rung", rung, Rung, "a Rung such as rj.StuartLandau()")
+    _checks.instance("connectome", connectome, Connectome, "rj.Connectome(weights, lengths)")
+    for name, part, kind, wanted in (
+        ("noise", noise, Noise, "a noise such as rj.WhiteNoise(sigma)"),
+        ("drive", drive, Drive, "a drive such as rj.Sinusoid(...) or rj.FunctionDrive(function)"),
+        ("field", field, Field, "rj.Field(strength, waveform)"),
+        ("sensor", sensor, Noise, "a noise such as rj.WhiteNoise(sigma)"),
+    ):
+        if part is not None:
+            _checks.instance(name, part, kind, wanted)
 
 
 def _as_coupling(coupling: Coupling | str) -> Coupling:
@@ -197,7 +222,7 @@ def _check_noise_ports(rung: Rung, noise: Noise, names: tuple[str, ...]) -> None
         _checks.one_of("noise.ports", name, known)
         if noise.white and not known[name].linear:
             raise ValueError(
-                f"white noise at the port {name!r} of {type(rung).__name__} is not well defined, "
+                f"`noise`: white noise at the port {name!r} of {type(rung).__name__} is not well defined, "
                 "since "
                 "the rung is not linear in it: use rj.OrnsteinUhlenbeck(sd, tau), which is smooth."
             )

@@ -12,8 +12,12 @@ At a stage a share $\theta$ into the step, $a(\theta) = (1-\theta)\, a_n + \thet
 s(\theta)$ with $a_n$, $a_{n+1}$ the known parts and $P_{ij} = C_{ij} (1-f_{ij})$ where $k_{ij} =
 0$.
 
-The history is a ring of $L$ rows written twice, at row $r$ and $r + L$, so that the last $L$ steps
-are always one contiguous window and the indices into it never change.
+Each value is gathered once: $s_{n+1-k}$, read now for its part $1-f$ of $a_{n+1}$, is also the one
+whose part $f$ belongs to $a_{n+2}$. So a read weighs what it gathers twice, and what is due one
+step later waits as one number a node.
+
+The history is a flat ring of $L$ rows written twice, at row $r$ and $r + L$, so that the last $L$
+steps are always one contiguous window and the indices into it never change.
 """
 
 import math
@@ -21,76 +25,87 @@ import math
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Bool
 
+from rosetta_jax import _checks
 from rosetta_jax._types import Array, Channels, Float, Int, Pairwise, Scalar
 from rosetta_jax.network.network import Network, longest_delay
 
 
-class Transport(eqx.Module):
-    """The matrices and indices of one network at one step length, fixed through a march."""
+class History(eqx.Module):
+    """What nodes sent in the last steps, and what of it is still to arrive.
 
-    at_once: Pairwise
-    recent: Pairwise | None
-    earlier: Pairwise | None
-    steps_back: Int[Array, "nodes nodes"] | None
+    `rows` holds each step twice, flat in every channel; `newest` is the row of the last step; `due`
+    is what arrives one step after the next.
+    """
+
+    rows: Float[Array, "channels doubled"]
+    newest: Int[Array, ""]
+    due: Channels
+
+    def push(self, sent: Channels) -> "History":
+        """The history with the channels of the next step."""
+        nodes = sent.shape[1]
+        half = self.rows.shape[1] // 2
+        at = self.newest + 1
+        at = jnp.where(at == half // nodes, 0, at)
+        zero = jnp.int32(0)
+        rows = jax.lax.dynamic_update_slice(self.rows, sent, (zero, at * nodes))
+        rows = jax.lax.dynamic_update_slice(rows, sent, (zero, at * nodes + half))
+        return History(rows, at, self.due)
+
+    def window(self) -> Float[Array, "channels flat"]:
+        """All rows once, the oldest first."""
+        channels, doubled = self.rows.shape
+        start = (self.newest + 1) * self.due.shape[1]
+        rows = jax.lax.dynamic_slice(self.rows, (jnp.int32(0), start), (channels, doubled // 2))
+        # A barrier keeps the slice a copy: fused into the gather it becomes a slow scalar loop.
+        return jax.lax.optimization_barrier(rows)
+
+
+class Transport(eqx.Module):
+    """The matrices and places of one network at one step length, fixed through a march.
+
+    Of the value at its place in the window, an edge hands on `soon` at the end of the step and
+    `later` one step after. `at_once` alone is `[source, target]`, for products with rows.
+    """
+
+    at_once: Pairwise | None
+    soon: Pairwise | None
+    later: Pairwise | None
+    place: Int[Array, "nodes nodes"] | None
     too_long: Bool[Array, ""]
     rows: int = eqx.field(static=True)
 
     def stage(self, sent: Channels) -> Channels:
         """What arrives at a stage from the stage itself, through delays below the step."""
-        return sent @ self.at_once.T
+        return jnp.zeros_like(sent) if self.at_once is None else sent @ self.at_once
 
-    def begin(self, history: Float[Array, "rows channels nodes"]) -> "History":
-        """The history from `rows` past values, the oldest first and the present one last."""
-        flat = history.reshape(self.rows, -1)
-        return History(rows=jnp.concatenate([flat, flat]), newest=jnp.int32(self.rows - 1))
+    def begin(self, past: Float[Array, "rows channels nodes"]) -> tuple[History, Channels]:
+        """The history after `rows + 1` past values, the oldest first, and what arrives next."""
+        once = past[:-1].swapaxes(0, 1).reshape(past.shape[1], -1)
+        rows = jnp.concatenate([once, once], axis=1)
+        history = History(rows, jnp.int32(self.rows - 1), jnp.zeros_like(past[0]))
+        _, due = self._read(history)
+        return self.advance(History(rows, history.newest, due), past[-1])
 
-    def read(self, history: "History", channels: int) -> Channels:
-        """The known part of what arrives one step after the newest row of `history`."""
-        assert self.steps_back is not None and self.earlier is not None and self.recent is not None
-        window = history.window(self.rows)
-        nodes = self.at_once.shape[0]
-        back = self.rows - 1 - self.steps_back
-        source = jnp.arange(nodes, dtype=jnp.int32)
-        arriving = []
-        for channel in range(channels):
-            place = channel * nodes + source[None, :]
-            earlier = _gather(window, back * (channels * nodes) + place)
-            # The row one step later than `earlier`; its weight is zero where there is none yet.
-            later = jnp.minimum(back + 1, self.rows - 1)
-            recent = _gather(window, later * (channels * nodes) + place)
-            arriving.append(jnp.sum(self.earlier * earlier + self.recent * recent, axis=1))
-        return jnp.stack(arriving)
+    def advance(self, history: History, sent: Channels) -> tuple[History, Channels]:
+        """The history with what is `sent` now, and the known part of what arrives a step later."""
+        history = history.push(sent)
+        soon, due = self._read(history)
+        return History(history.rows, history.newest, due), history.due + soon
 
-
-class History(eqx.Module):
-    """What nodes sent in the last steps: `2 * rows` rows, each step written twice."""
-
-    rows: Float[Array, "doubled width"]
-    newest: Int[Array, ""]
-
-    def push(self, sent: Channels) -> "History":
-        """The history with the channels of the next step."""
-        length = self.rows.shape[0] // 2
-        at = jnp.where(self.newest + 1 == length, 0, self.newest + 1)
-        row = sent.reshape(1, -1)
-        zero = jnp.int32(0)
-        rows = jax.lax.dynamic_update_slice(self.rows, row, (at, zero))
-        rows = jax.lax.dynamic_update_slice(rows, row, (at + length, zero))
-        return History(rows=rows, newest=at)
-
-    def window(self, length: int) -> Float[Array, " flat"]:
-        """The last `length` rows, oldest first, flat."""
-        width = self.rows.shape[1]
-        rows = jax.lax.dynamic_slice(self.rows, (self.newest + 1, jnp.int32(0)), (length, width))
-        # A barrier keeps the slice a copy: fused into the gather it becomes a slow scalar loop.
-        return jax.lax.optimization_barrier(rows.reshape(-1))
-
-
-def _gather(window: Float[Array, " flat"], index: Int[Array, "nodes nodes"]) -> Pairwise:
-    gathered = window.at[index].get(mode="promise_in_bounds")
-    return jax.lax.optimization_barrier(gathered)
+    def _read(self, history: History) -> tuple[Channels, Channels]:
+        assert self.place is not None and self.soon is not None and self.later is not None
+        soon, later = [], []
+        # Channel by channel: sums over two of three axes at once are slow.
+        for channel in history.window():
+            gathered = channel.at[self.place].get(mode="promise_in_bounds")
+            gathered = jax.lax.optimization_barrier(gathered)
+            soon.append(jnp.sum(self.soon * gathered, axis=1))
+            later.append(jnp.sum(self.later * gathered, axis=1))
+        return jnp.stack(soon), jnp.stack(later)
 
 
 def history_rows(network: Network, dt: float) -> int:
@@ -98,31 +113,47 @@ def history_rows(network: Network, dt: float) -> int:
     if network.connectome.lengths is None:
         return 0
     longest = longest_delay(network) if network.max_delay is None else network.max_delay
-    return math.floor(longest / dt * (1 + 1e-6)) + 2
+    return math.floor(longest / dt * (1 + 1e-6)) + 1
 
 
-def transport(network: Network, dt: Scalar, rows: int) -> Transport:
+def may_be_below_step(network: Network, dt: float) -> bool:
+    """Whether the delay of a link may be below the step `dt`, as traced ones may."""
+    connectome = network.connectome
+    if not _checks.is_concrete((connectome.weights, connectome.lengths, network.speed)):
+        return True
+    if connectome.lengths is None:
+        return True
+    linked = np.asarray(connectome.weights) != 0
+    shortest = float(np.asarray(connectome.lengths)[linked].min(initial=np.inf))
+    # With room for rounding in single precision.
+    return shortest / (1000 * float(network.speed)) < dt * (1 + 1e-5)
+
+
+def transport(network: Network, dt: Scalar, rows: int, below_step: bool = True) -> Transport:
     """The transport of `network` at step `dt` with room for `rows` steps of history.
 
-    A delay that does not fit sets `too_long`; it is never clamped.
+    `below_step` says whether a delay may be below a step. A delay that does not fit sets
+    `too_long`; it is never clamped.
     """
     weights = network.connectome.weights
     delays = network.delays()
     if delays is None or rows == 0:
-        return Transport(weights, None, None, None, jnp.asarray(False), 0)
+        return Transport(weights.T, None, None, None, jnp.asarray(False), 0)
     in_steps = delays / dt
     whole = jnp.floor(in_steps)
     share = in_steps - whole
-    fits = whole <= rows - 1
+    fits = whole <= rows
     too_long = jnp.any((weights != 0) & ~fits)
-    below_step = whole == 0
-    steps_back = jnp.where(fits, whole, rows - 1).astype(jnp.int32)
-    whole_part = weights * (1 - share)
+    within_step = whole == 0
+    newer, older = weights * (1 - share), weights * share
+    # Of a step or more, the part 1 - f comes from `whole` steps before the end of this one; below a
+    # step that is not there yet, and the part f comes from the last value sent.
+    back = jnp.clip(jnp.where(fits, whole, 1.0), 1.0, None).astype(jnp.int32)
     return Transport(
-        at_once=jnp.where(below_step, whole_part, 0.0),
-        recent=jnp.where(below_step, 0.0, whole_part),
-        earlier=weights * share,
-        steps_back=steps_back,
+        at_once=jnp.where(within_step, newer, 0.0).T if below_step else None,
+        soon=jnp.where(within_step, older, newer),
+        later=jnp.where(within_step, 0.0, older),
+        place=(rows - back) * network.nodes + jnp.arange(network.nodes, dtype=jnp.int32)[None, :],
         too_long=too_long,
         rows=rows,
     )

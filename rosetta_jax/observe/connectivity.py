@@ -7,6 +7,7 @@ from jax.typing import ArrayLike
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Pairwise, Series
+from rosetta_jax.observe.spectrum import cross_spectrum
 
 
 def covariance(signal: ArrayLike) -> Pairwise:
@@ -22,18 +23,30 @@ def covariance(signal: ArrayLike) -> Pairwise:
     return _inner(centred) / (centred.shape[0] - 1)
 
 
-def functional_connectivity(signal: ArrayLike) -> Pairwise:
-    r"""Pearson correlation of the nodes' series ("FC").
+def functional_connectivity(
+    signal: ArrayLike,
+    *,
+    band: tuple[float, float] | None = None,
+    dt: ArrayLike | None = None,
+    segment: ArrayLike = 2.0,
+) -> Pairwise:
+    r"""Pearson correlation of the nodes' series ("FC"), of all frequencies or of a band.
 
     $r_{ij} = \Sigma_{ij} / \sqrt{\Sigma_{ii} \Sigma_{jj}}$, by centring first, so that a large
     offset costs no digits. **A node that never changes has no correlation: its row and column are
     NaN**, its own diagonal entry too, and the gradient through them is zero; leave it out, or use
     `jnp.nanmean`. Other entries lie in [-1, 1] to rounding.
 
+    With a `band` (low, high) in Hz it is the correlation of what lies in the band: the real part of Welch's
+    cross spectrum summed over the bins within it, from segments of `segment` seconds at sampling interval
+    `dt` (s), which is needed then.
+
     **Arguments:** `signal` (time, nodes), any unit. **Returns:** (nodes, nodes), dimensionless,
-    as `numpy.corrcoef(signal.T)`. **Raises:** `ValueError` for a signal that is not (time, nodes),
-    real, finite and at least two samples long.
+    as `numpy.corrcoef(signal.T)` where there is no band. **Raises:** `ValueError` for a signal that is not
+    (time, nodes), real, finite and at least two samples long, or a band without `dt` or without a bin.
     """
+    if band is not None:
+        return _in_band(signal, band, dt, segment)
     signal = _checks.series("signal", signal)
     constant = jnp.max(signal, axis=0) == jnp.min(signal, axis=0)
     centred = _centred(signal)
@@ -43,6 +56,27 @@ def functional_connectivity(signal: ArrayLike) -> Pairwise:
     norm = jnp.sqrt(jnp.where(constant, 1.0, jnp.sum(scaled**2, axis=0)))
     correlation = _inner(scaled / norm[None, :])
     return jnp.where(constant[:, None] | constant[None, :], jnp.nan, correlation)
+
+
+def _in_band(
+    signal: ArrayLike, band: tuple[float, float], dt: ArrayLike | None, segment: ArrayLike
+) -> Pairwise:
+    low, high = band
+    if dt is None:
+        raise ValueError("`dt` (s) is needed for the connectivity of a `band`.")
+    if not 0 <= low < high:
+        raise ValueError(f"`band` must be two hertz in order, such as (8, 12), got {band}.")
+    crossed = cross_spectrum(signal, dt, segment=segment)
+    dt, segment = _checks.known("dt", dt, "s"), _checks.known("segment", segment, "s")
+    frequencies = np.fft.rfftfreq(round(segment / dt), dt)
+    inside = (frequencies >= low) & (frequencies <= high)
+    if not inside.any():
+        raise ValueError(
+            f"`band` {band} Hz holds no bin of segments of {segment} s: widen it, or lengthen `segment`."
+        )
+    covariance = jnp.sum(crossed.density.real[inside], axis=0)
+    scale = jnp.sqrt(jnp.diagonal(covariance))
+    return covariance / (scale[:, None] * scale[None, :])
 
 
 def upper_triangle(matrix: ArrayLike) -> Float[Array, "*leading pairs"]:

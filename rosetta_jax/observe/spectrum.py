@@ -71,6 +71,7 @@ def power_spectrum(
     overlap: float = 0.5,
     window: str = "hann",
     detrend: str = "constant",
+    frequencies: ArrayLike | None = None,
 ) -> PowerSpectrum:
     r"""Welch's one-sided power spectral density of each node.
 
@@ -82,7 +83,8 @@ def power_spectrum(
     slow signals such as BOLD); `overlap` the fraction, in [0, 1), that neighbours share; `window`
     "hann" or "boxcar"; `detrend` what leaves each segment first: "constant", "linear" or "none".
     Samples after the last whole segment are not used. Memory is about `1 / (1 - overlap)` copies of
-    the signal.
+    the signal. `frequencies` (Hz, above 0 and below the Nyquist frequency, may be traced) asks for the
+    estimate there, and not at multiples of `1 / segment`: it resolves no more, but needs no interpolation.
 
     **Returns:** a `PowerSpectrum`, agreeing with `scipy.signal.welch` to rounding.
 
@@ -91,6 +93,8 @@ def power_spectrum(
     `window` or `detrend`.
     """
     signal, cut = _edge(signal, dt, segment, overlap, window, detrend)
+    if frequencies is not None:
+        return _power_at(_asked(frequencies, cut.dt), signal, cut, window, detrend)
     transformed = _transformed(signal, cut, window, detrend)
     squared = jnp.mean(transformed.real**2 + transformed.imag**2, axis=0)
     scale = _scale(cut.length, cut.dt, window, signal.dtype)
@@ -293,9 +297,45 @@ def _scale(length: int, dt: float, window: str, dtype: Any) -> Float[Array, " fr
     return jnp.asarray(sides * dt / np.sum(_window(window, length) ** 2), dtype)
 
 
+def _asked(frequencies: ArrayLike, dt: float) -> Float[Array, " frequencies"]:
+    asked = _checks.as_float_array(frequencies, "frequencies")
+    if asked.ndim != 1:
+        raise ValueError(f"`frequencies` must be a list of hertz, got shape {asked.shape}.")
+    _checks.positive("frequencies", asked, "Hz")
+    highest = np.asarray(asked).max(initial=0.0) if _checks.is_concrete(asked) else 0.0
+    if highest >= 0.5 / dt:
+        raise ValueError(
+            f"`frequencies` reach {highest:g} Hz, but a series of dt = {dt:g} s ends at "
+            f"{0.5 / dt:g} Hz: sample it more often, or ask for lower ones."
+        )
+    return asked
+
+
+def _power_at(
+    frequencies: Float[Array, " frequencies"], signal: Series, cut: _Cut, window: str, detrend: str
+) -> PowerSpectrum:
+    """The estimate at any frequencies, by the transform written out."""
+    segments = _tapered(signal, cut, window, detrend)
+    times = jnp.asarray(cut.dt * np.arange(cut.length), signal.dtype)
+    angle = 2 * jnp.pi * frequencies.astype(signal.dtype)[:, None] * times[None, :]
+    squared = sum(
+        jnp.mean(jnp.einsum("ft,stn->sfn", part(angle), segments, precision="highest") ** 2, axis=0)
+        for part in (jnp.cos, jnp.sin)
+    )
+    return PowerSpectrum(
+        frequencies, squared * (2 * cut.dt / np.sum(_window(window, cut.length) ** 2))
+    )
+
+
 def _transformed(
     signal: Series, cut: _Cut, window: str, detrend: str
 ) -> Complex[Array, "segments frequencies nodes"]:
+    return jnp.fft.rfft(_tapered(signal, cut, window, detrend), axis=1)
+
+
+def _tapered(
+    signal: Series, cut: _Cut, window: str, detrend: str
+) -> Float[Array, "segments samples nodes"]:
     inside = np.arange(cut.length)
     segments = signal[(cut.step * np.arange(cut.count))[:, None] + inside[None, :]]
     if detrend != "none":
@@ -306,7 +346,7 @@ def _transformed(
         slopes = jnp.einsum("snk,n->sk", segments, ramp, precision=jax.lax.Precision.HIGHEST)
         segments = segments - slopes[:, None, :] * ramp[None, :, None]
     taper = jnp.asarray(_window(window, cut.length), signal.dtype)
-    return jnp.fft.rfft(segments * taper[None, :, None], axis=1)
+    return segments * taper[None, :, None]
 
 
 def _crossed(signal: Series, cut: _Cut, window: str, detrend: str) -> CrossSpectrum:

@@ -18,7 +18,8 @@ centre to $iF/\omega$; the printed centre $(-F_x/\omega, 0)$ is wrong.
 """
 
 from rosetta_jax._types import Nodal, Parameter, Scalar
-from rosetta_jax.parameters import Positive, parameter
+from rosetta_jax.parameters import parameter
+from rosetta_jax.priors import Positive
 from rosetta_jax.rungs.plane import PlanarInputs, PlanarRung, PlanarState
 
 

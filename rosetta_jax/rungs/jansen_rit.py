@@ -30,11 +30,14 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from rosetta_jax._types import Channels, Nodal, Parameter, Scalar
-from rosetta_jax.parameters import Positive, parameter
+from rosetta_jax.parameters import parameter
+from rosetta_jax.priors import Positive
 from rosetta_jax.rungs.transfer import sigmoid
 from rosetta_jax.system import Rung, component, port
 
 _SOURCE = "Jansen and Rit 1995, table 1"
+# Rates per second, which others give per millisecond, and potentials in mV, which others give in V.
+_RATES, _POTENTIALS = (1.0, 1e5), (0.03, 3e3)
 
 
 class JansenRitState(eqx.Module):
@@ -79,6 +82,7 @@ class JansenRit(Rung):
         symbol="A",
         description="size of excitatory potentials",
         support=Positive(),
+        span=_POTENTIALS,
         source=_SOURCE,
     )
     inhibitory_gain: Parameter = parameter(
@@ -87,6 +91,7 @@ class JansenRit(Rung):
         symbol="B",
         description="size of inhibitory potentials",
         support=Positive(),
+        span=_POTENTIALS,
         source=_SOURCE,
     )
     excitatory_rate: Parameter = parameter(
@@ -95,6 +100,7 @@ class JansenRit(Rung):
         symbol="a",
         description="inverse time constant of excitatory synapses",
         support=Positive(),
+        span=_RATES,
         source=_SOURCE,
     )
     inhibitory_rate: Parameter = parameter(
@@ -103,6 +109,7 @@ class JansenRit(Rung):
         symbol="b",
         description="inverse time constant of inhibitory synapses",
         support=Positive(),
+        span=_RATES,
         source=_SOURCE,
     )
     connectivity: Parameter = parameter(

@@ -16,7 +16,8 @@ Source: Castaldo et al., arXiv 2512.10982, rung 3 (sign convention of $\beta$ as
 """
 
 from rosetta_jax._types import Nodal, Parameter, Scalar
-from rosetta_jax.parameters import Positive, parameter
+from rosetta_jax.parameters import parameter
+from rosetta_jax.priors import Positive
 from rosetta_jax.rungs.plane import PlanarInputs, PlanarRung, PlanarState
 
 

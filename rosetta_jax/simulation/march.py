@@ -11,6 +11,7 @@ the step alone, not on block size, checkpointing or batch. Steps run in blocks u
 """
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -42,6 +43,7 @@ class Plan(eqx.Module):
     dropped: int = eqx.field(static=True)
     block: int = eqx.field(static=True)
     rows: int = eqx.field(static=True)
+    below_step: bool = eqx.field(static=True)
     save_states: bool = eqx.field(static=True)
     decimation: Decimation
     solver: diffrax.AbstractSolver
@@ -66,10 +68,10 @@ class Carry(eqx.Module):
 
 
 class Draws(eqx.Module):
-    """Standard normal deviates for a block, `(steps, ports, nodes)` and `(steps, 1, nodes)`."""
+    """Standard normal deviates for a block, `(steps, deviates, nodes)` each."""
 
-    noise: Float[Array, "steps ports nodes"] | None
-    sensor: Float[Array, "steps one nodes"] | None
+    noise: Float[Array, "steps deviates nodes"] | None
+    sensor: Float[Array, "steps hiss nodes"] | None
 
 
 class March(eqx.Module):
@@ -80,6 +82,11 @@ class March(eqx.Module):
     solver: diffrax.AbstractSolver
     dt: Scalar
 
+    @property
+    def ports(self) -> int:
+        """How many ports noise enters."""
+        return len(self.network.noise_ports)
+
     def begin(self, key: PRNGKeyArray, past: Callable[[Scalar], Any] | None) -> Carry:
         """The carry at time zero, with the history of what was sent before."""
         network, dtype, rows = self.network, self.dt.dtype, self.moving.rows
@@ -87,20 +94,17 @@ class March(eqx.Module):
         state = _strong(known(jnp.zeros((), dtype)), dtype)
         history, arriving = None, None
         if rows:
-            times = jnp.arange(-rows, 0).astype(dtype) * self.dt
+            times = jnp.arange(-rows - 1, 0).astype(dtype) * self.dt
             sent = jax.vmap(
                 lambda t: network.send(_strong(known(t), dtype), network.rung.Inputs())
             )(times)
-            history = self.moving.begin(sent)
-            arriving = self.moving.read(history, sent.shape[1])
+            history, arriving = self.moving.begin(sent)
         return Carry(
             step=jnp.int32(0),
             state=state,
             history=history,
             arriving=arriving,
-            noise=_stationary(
-                network.noise, key, 0, (len(network.noise_ports), network.nodes), dtype
-            ),
+            noise=_stationary(network.noise, key, 0, (self.ports, network.nodes), dtype),
             sensor=_stationary(network.sensor, key, 1, (1, network.nodes), dtype),
         )
 
@@ -108,10 +112,10 @@ class March(eqx.Module):
         """The deviates of block `number` of `steps` steps."""
         network, dtype = self.network, self.dt.dtype
         begin = number * steps
-        ports = (len(network.noise_ports), network.nodes)
+        nodes = network.nodes
         return Draws(
-            noise=_pages(network.noise, key, 0, begin, (steps, *ports), dtype),
-            sensor=_pages(network.sensor, key, 1, begin, (steps, 1, network.nodes), dtype),
+            noise=_pages(network.noise, key, 0, begin, (steps, self.ports, nodes), dtype),
+            sensor=_pages(network.sensor, key, 1, begin, (steps, 1, nodes), dtype),
         )
 
     def step(self, carry: Carry, draws: Draws) -> tuple[Carry, tuple[Nodal, Any]]:
@@ -126,9 +130,7 @@ class March(eqx.Module):
 
         history, known, known_end = carry.history, carry.arriving, None
         if history is not None:
-            sent = network.send(carry.state, outside)
-            history = history.push(sent)
-            known_end = self.moving.read(history, sent.shape[0])
+            history, known_end = self.moving.advance(history, network.send(carry.state, outside))
 
         def field(t: Scalar, state: Any, _: Any) -> Any:
             share = t / dt
@@ -159,7 +161,8 @@ def march(
     past: Callable[[Scalar], Any] | None,
 ) -> tuple[Float[Array, "kept nodes"], Any, Int[Array, ""]]:
     """March `network` as planned: the kept signal, the kept states (or None), and a status."""
-    marching = March(network, transport(network, dt, plan.rows), plan.solver, dt)
+    moving = transport(network, dt, plan.rows, plan.below_step)
+    marching = March(network, moving, plan.solver, dt)
     stepping = marching.begin(key, past)
 
     @jax.checkpoint
@@ -213,11 +216,14 @@ def _stationary(
     if noise is None:
         return None
     page = jax.random.fold_in(jax.random.fold_in(key, stream), 0)
-    return _process(noise).start(jax.random.normal(page, shape, dtype=dtype))
+    ports, nodes = shape
+    process = _process(noise)
+    normal = jax.random.normal(page, (process.deviates * ports, nodes), dtype=dtype)
+    return process.start(normal)
 
 
 def _advance(
-    noise: Noise | None, state: Any, normal: Float[Array, "ports nodes"] | None, dt: Scalar
+    noise: Noise | None, state: Any, normal: Float[Array, "deviates nodes"] | None, dt: Scalar
 ) -> tuple[Any, Any, Any]:
     if noise is None or normal is None:
         return None, None, None
@@ -230,8 +236,8 @@ def _process(noise: Noise) -> NoiseProcess:
     if not isinstance(noise, NoiseProcess):
         raise ValueError(
             f"{type(noise).__name__} describes spectra only and cannot be drawn in time: simulate "
-            "with "
-            "rj.WhiteNoise or rj.OrnsteinUhlenbeck."
+            "with rj.PowerLawProcess, which has the same density over a band, rj.WhiteNoise or "
+            "rj.OrnsteinUhlenbeck."
         )
     return noise
 
@@ -243,12 +249,14 @@ def _pages(
     begin: Int[Array, ""],
     shape: tuple[int, ...],
     dtype: Any,
-) -> Float[Array, "steps ports nodes"] | None:
+) -> Float[Array, "steps deviates nodes"] | None:
     if noise is None:
         return None
-    steps, *rest = shape
+    steps, ports, nodes = shape
+    rest = (_process(noise).deviates * ports, nodes)
     first = begin // PAGE
-    number = steps // PAGE if steps % PAGE == 0 else steps // PAGE + 2
+    # A block begins a multiple of their common divisor into a page.
+    number = -(-(steps + PAGE - math.gcd(steps, PAGE)) // PAGE)
     stream_key = jax.random.fold_in(key, stream)
     keys = jax.vmap(lambda page: jax.random.fold_in(stream_key, page))(
         first + 1 + jnp.arange(number, dtype=jnp.int32)

@@ -12,9 +12,9 @@ import numpy as np
 from rosetta_jax import _checks
 from rosetta_jax._types import PRNGKeyArray, Scalar
 from rosetta_jax.network import Network, as_network
-from rosetta_jax.network.transport import history_rows
+from rosetta_jax.network.transport import history_rows, may_be_below_step
 from rosetta_jax.simulation.adaptive import solve
-from rosetta_jax.simulation.march import Plan, march
+from rosetta_jax.simulation.march import PAGE, Plan, march
 from rosetta_jax.simulation.saving import decimation
 from rosetta_jax.simulation.solution import Solution
 from rosetta_jax.system import Rung
@@ -98,11 +98,15 @@ def _plan(
     size = min(max(64, math.isqrt(steps)), 1024) if block is None else block
     if size < 1:
         raise ValueError(f"`block` must be at least one step, got {block}.")
+    # Whole pages of noise where they fit, so that none is drawn twice.
+    pages = math.lcm(factor, PAGE)
+    unit = pages if block is None and pages <= size else factor
     return Plan(
         samples=samples,
         dropped=dropped,
-        block=-(-size // factor) * factor,
+        block=-(-size // unit) * unit,
         rows=history_rows(network, dt),
+        below_step=may_be_below_step(network, dt),
         save_states=save_states,
         decimation=decimation(factor),
         solver=diffrax.Heun() if solver is None else solver,

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 
 import jax
 import numpy as np
@@ -113,6 +114,7 @@ def simulated(tmp_path_factory):
 
 def test_simulate_writes_a_page_pictures_and_arrays(simulated):
     assert written(simulated[0]) == {
+        "config.toml",
         "summary.json",
         "simulation.npz",
         "report.html",
@@ -145,6 +147,7 @@ def exact(tmp_path_factory):
 
 def test_spectrum_writes_a_page_pictures_and_arrays(exact):
     assert written(exact) == {
+        "config.toml",
         "summary.json",
         "spectrum.npz",
         "report.html",
@@ -190,12 +193,14 @@ def summary(fitted):
 
 def test_fit_writes_a_page_pictures_and_arrays(fitted):
     assert written(fitted[0]) == {
+        "config.toml",
         "summary.json",
         "fit.npz",
         "spectra.npz",
         "report.html",
         *(f"{name}.png" for name in ("alpha_map", "convergence", "mean_spectrum", "scores")),
         "spectra.png",
+        "alpha_scores.png",
     }
 
 
@@ -262,13 +267,19 @@ def bare(found, people=1):
                 result,
                 values={path: value[:people] for path, value in result.values.items()},
                 history=result.history[:, :people],
+                slopes=result.slopes[:, :people],
                 **{name: getattr(result, name)[:people] for name in names},
             )
         return Scored(
             result,
             scored.spectra[:people],
-            scored.correlations[:people],
-            scored.depths[:people],
+            dataclasses.replace(
+                scored.judged,
+                correlations=scored.judged.correlations[:people],
+                depths=scored.judged.depths[:people],
+                alpha=np.full_like(scored.judged.alpha[:people], 0.2),
+                alpha_correlations=np.full(people, np.nan),
+            ),
             scored.stable[:people],
             scored.numbers,
         )
@@ -282,7 +293,6 @@ def bare(found, people=1):
         model=cut(found.model),
         baselines={name: cut(baseline) for name, baseline in found.baselines.items()},
         measured_alpha=found.measured_alpha[:people],
-        fitted_alpha=np.full_like(found.fitted_alpha[:people], 0.2),
     )
 
 
@@ -314,6 +324,98 @@ def test_what_one_person_cannot_tell_is_null(one_person):
     assert summary["alpha_map_correlation"] is None
     for baseline in summary["baselines"].values():
         assert baseline["standard_error"] is None and np.isfinite(baseline["difference"])
+
+
+def test_numbers_by_region_have_maps_and_are_judged_where_they_were_not_fitted(tmp_path):
+    np.savez(tmp_path / "data.npz", **{k: v for k, v in arrays().items() if k != "lengths"})
+    found = rosetta(
+        *("fit", "--data", tmp_path / "data.npz", "--out", tmp_path / "out", "--quiet"),
+        *("--rung", "harmonic", "--starts", 1, "--by-region", 1.0, "--left-out", "bins"),
+        *("--method", "levenberg-marquardt", "--set", "rung.omega=60"),
+    )
+    assert found.exit_code == 0, found.output
+    names = written(tmp_path / "out")
+    assert {"map_rung_alpha.png", "map_rung_omega.png", "map_noise_exponent.png"} <= names
+    summary = strict(tmp_path / "out" / "summary.json")
+    assert set(summary["baselines"]) > BASELINES
+    assert "interpolation of the fitted bins" in summary["baselines"]
+    assert summary["numbers_per_person"] == 5 + 3 * NODES
+    saved, _ = load_arrays(tmp_path / "out" / "spectra.npz")
+    np.testing.assert_array_equal(saved["judged_bins"], np.arange(1, len(F), 2))
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "on the bins left out" in page and "many of them by region" in page
+
+
+def test_a_fit_by_simulation_runs_from_the_command_line(tmp_path):
+    whole = arrays()
+    np.savez(
+        tmp_path / "data.npz",
+        frequencies=F,
+        psd=whole["psd"][0, :3],
+        weights=whole["weights"][:3, :3],
+    )
+    found = rosetta(
+        *("fit", "--data", tmp_path / "data.npz", "--out", tmp_path / "out", "--quiet"),
+        *("--rung", "stuart-landau", "--route", "simulated", "--duration", 4, "--dt", 2e-3),
+        *("--seeds", 1, "--starts", 1),
+    )
+    assert found.exit_code == 0, found.output
+    summary = strict(tmp_path / "out" / "summary.json")
+    assert summary["settings"]["route"] == "simulated" and summary["memory_mb"] > 0
+    assert np.isfinite(summary["mean_correlation_db"])
+    assert "asks for no stability" in (tmp_path / "out" / "report.html").read_text()
+
+
+# --- one file instead of flags
+
+
+def test_the_written_settings_make_the_same_again(exact, tmp_path):
+    again = rosetta("spectrum", "--config", exact / "config.toml", "--out", tmp_path / "again")
+    assert again.exit_code == 0, again.output
+    first, _ = load_arrays(exact / "spectrum.npz")
+    second, _ = load_arrays(tmp_path / "again" / "spectrum.npz")
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name])
+    assert (exact / "config.toml").read_text() == (tmp_path / "again" / "config.toml").read_text()
+
+
+def test_a_file_sets_options_and_parameters_and_flags_win(tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text(
+        'rung = "harmonic"\nbins = 20\nhighest = 30.0\n[set.rung]\nalpha = -11.0\nomega = 50\n'
+    )
+    out = tmp_path / "out"
+    found = rosetta("spectrum", "--config", config, "--highest", 24, "--out", out)
+    assert found.exit_code == 0, found.output
+    used = tomllib.loads((out / "config.toml").read_text())
+    assert used["rung"] == "harmonic" and used["bins"] == 20 and used["highest"] == 24.0
+    assert used["set"] == ["rung.alpha=-11.0", "rung.omega=50"]
+    saved, _ = load_arrays(out / "spectrum.npz")
+    assert saved["frequencies"][-1] == 24.0
+    # A damped oscillator of 50 rad/s.
+    assert saved["frequencies"][saved["spectrum"].mean(axis=1).argmax()] == pytest.approx(8, abs=2)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("duratoin = 3", "'duratoin'. Did you mean 'duration'?"),
+        ("duration = ", "is no TOML file"),
+        ('duration = "long"', "duration"),
+        ('set = ["rung.alpha"]', "`--set` 'rung.alpha' must be a path and a number"),
+        ('set = ["rung.alhpa=3"]', "Did you mean 'rung.alpha'?"),
+        ("[set.rung]\ntau = 1.0", "no parameter at 'rung.tau'"),
+    ],
+)
+def test_a_wrong_file_is_answered_with_what_is_right(text, message, tmp_path):
+    (tmp_path / "config.toml").write_text(text)
+    said = refused("simulate", "--config", tmp_path / "config.toml", "--out", tmp_path / "out")
+    assert message in said
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    said = refused("simulate", "--config", tmp_path / "none.toml", "--out", tmp_path / "out")
+    assert "none.toml cannot be read" in said
 
 
 # --- errors in plain words
@@ -367,7 +469,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_any_work(command, more, 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (("fit", "--method", "newton"), "choose from levenberg-marquardt, adam"),
+        (("fit", "--method", "newton"), "'levenberg-marquardt', 'adam'"),
         (("fit", "--normalisation", "sum"), "choose from eigenvalue, rows, mean, maximum, none"),
         (("fit", "--starts", "0"), "--starts"),
         (("fit", "--rung", "kuramoto"), "'harmonic', 'stuart-landau', 'jansen-rit'"),

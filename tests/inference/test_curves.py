@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import rosetta_jax as rj
 from rosetta_jax.inference import PowerLaw, PowerLawAndGaussian, TwoLorentzians
 from rosetta_jax.parameters import FreeParameters
 
@@ -31,7 +32,7 @@ def test_two_lorentzians_add_to_a_power_law():
 @pytest.mark.parametrize("curve", CURVES)
 def test_every_number_of_a_curve_is_free_and_starts_inside_its_prior(curve):
     free = FreeParameters(curve(), curve.free())
-    assert free.size == len(vars(curve())) and np.isfinite(free.vector()).all()
+    assert free.size == len(rj.paths(curve())) and np.isfinite(free.vector()).all()
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,15 @@ def test_a_curve_has_as_many_numbers_as_stated(curve, numbers):
 def test_a_width_of_zero_is_refused():
     with pytest.raises(ValueError, match="width"):
         PowerLawAndGaussian(width=0.0)
+
+
+def test_a_curve_may_vary_by_region():
+    exponents = np.array([0.5, 1.0, 2.0])
+    found = PowerLaw(exponents, nodes=3).spectrum(jnp.asarray(F))
+    np.testing.assert_allclose(found, F[:, None] ** -exponents[None, :], rtol=1e-13)
+    assert PowerLaw(1.0).spectrum(jnp.asarray(F)).shape == (len(F), 1)
+
+
+def test_a_curve_of_another_number_of_regions_is_refused():
+    with pytest.raises(ValueError, match=r"`exponent` has shape \(3,\), but the curve has nodes=2"):
+        PowerLaw(np.ones(3), nodes=2)

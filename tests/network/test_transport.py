@@ -1,12 +1,18 @@
 """The transport, in a march, against a plain NumPy oracle that goes edge by edge."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from oracles import delayed_heun
 
 from rosetta_jax.network import Connectome, Network
-from rosetta_jax.network.transport import History, history_rows, transport
+from rosetta_jax.network.transport import (
+    History,
+    history_rows,
+    may_be_below_step,
+    transport,
+)
 from rosetta_jax.results import Status
 from rosetta_jax.rungs import HarmonicOscillator, JansenRit
 from rosetta_jax.simulation import simulate
@@ -170,8 +176,38 @@ def test_the_longest_delay_fits_its_own_history(steps):
     assert not bool(moving.too_long)
 
 
+def pair(steps: float, speed=SPEED) -> Network:
+    """Two nodes; only the first hears the second, after `steps` steps, and the rest lies near."""
+    return Network(
+        HarmonicOscillator(),
+        Connectome([[0, 1.0], [0, 0]], [[0, PER_STEP * steps], [0, 0]]),
+        speed=speed,
+        max_delay=0.1,
+    )
+
+
+@pytest.mark.parametrize("steps, expected", [(0.0, True), (0.9, True), (1.0, True), (1.1, False)])
+def test_links_below_a_step_are_known_before_the_march(steps, expected):
+    assert may_be_below_step(pair(steps), DT) is expected
+
+
+def test_traced_delays_may_be_below_a_step():
+    found = []
+    jax.eval_shape(lambda speed: found.append(may_be_below_step(pair(5.0, speed), DT)), SPEED)
+    assert found == [True]
+
+
+@pytest.mark.parametrize("steps", [0.9, 5.3])
+def test_delays_known_beforehand_or_traced_give_the_same(steps):
+    def run(speed):
+        return simulate(pair(steps, speed), 0.05, DT).signal
+
+    known, traced = run(SPEED), jax.jit(run)(jnp.asarray(SPEED))
+    np.testing.assert_allclose(known, traced, rtol=1e-12)
+
+
 def test_the_history_is_a_window_of_the_last_rows_oldest_first():
-    history = History(rows=jnp.zeros((6, 2)), newest=jnp.int32(2))
+    history = History(rows=jnp.zeros((1, 12)), newest=jnp.int32(2), due=jnp.zeros((1, 2)))
     for step in range(5):
         history = history.push(jnp.full((1, 2), float(step)))
-    np.testing.assert_array_equal(history.window(3), [2.0, 2.0, 3.0, 3.0, 4.0, 4.0])
+    np.testing.assert_array_equal(history.window(), [[2.0, 2.0, 3.0, 3.0, 4.0, 4.0]])

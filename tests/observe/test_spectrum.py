@@ -331,3 +331,17 @@ def test_wrong_theory_is_named(arguments, message):
 def test_standard_error_refuses_impossible_segments(lengths):
     with pytest.raises(ValueError, match="`segment_samples` must lie between 2 and"):
         welch_standard_error(*lengths)
+
+
+def test_the_estimate_at_asked_frequencies_is_that_of_the_grid_there():
+    signal = jax.random.normal(jax.random.key(4), (3000, 2))
+    grid = power_spectrum(signal, 0.004, segment=1.0)
+    some = np.array([3, 17, 60, 101])
+    asked = power_spectrum(signal, 0.004, segment=1.0, frequencies=grid.frequencies[some])
+    np.testing.assert_allclose(asked.density, grid.density[some], rtol=1e-10)
+
+
+@pytest.mark.parametrize("frequencies", [[0.0, 3.0], [10.0, 130.0], [[1.0, 2.0]]])
+def test_frequencies_that_a_series_does_not_hold_are_refused(frequencies):
+    with pytest.raises(ValueError, match="`frequencies`"):
+        power_spectrum(np.ones((100, 1)), 0.004, segment=0.2, frequencies=np.asarray(frequencies))

@@ -1,0 +1,68 @@
+"""A route from a model to what is measured: what a prediction answers, and who makes one.
+
+There are two, behind the same interface and the same losses: exact theory (`rosetta_jax.inference.theory`)
+and simulation (`rosetta_jax.inference.simulated`).
+"""
+
+import abc
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from rosetta_jax._types import Array, Float, Int, Pairwise, PRNGKeyArray, Spectrum
+from rosetta_jax.inference.curves import Curve
+from rosetta_jax.network import Network
+from rosetta_jax.results import Status
+from rosetta_jax.system import Rung
+
+Model = Network | Rung | Curve
+
+
+class Prediction(abc.ABC):
+    """What losses ask of a model, traced within one evaluation and made once for all of them."""
+
+    @property
+    @abc.abstractmethod
+    def status(self) -> Int[Array, ""]:
+        """Whether the prediction means anything: asked first, so it should cost less than the rest."""
+
+    @abc.abstractmethod
+    def spectrum(self, frequencies: Float[Array, " frequencies"]) -> Spectrum:
+        """One-sided power density per hertz, (frequencies, nodes), or (frequencies, 1) for all."""
+
+    @abc.abstractmethod
+    def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
+        """Functional connectivity, (nodes, nodes), of all frequencies or a band (Hz)."""
+
+
+class Route(eqx.Module):
+    """How predictions are made."""
+
+    @abc.abstractmethod
+    def prepared(self, models: Sequence[Model], highest: float | None) -> list[Model]:
+        """The models with what must be known before tracing, for losses up to `highest` Hz.
+
+        Raises `ValueError` where the route cannot predict what is asked.
+        """
+
+    @abc.abstractmethod
+    def predict(self, model: Model, key: PRNGKeyArray) -> Prediction:
+        """The prediction of a model; the same for the same key."""
+
+
+class CurvePrediction(Prediction):
+    """A curve without a brain: the same by every route."""
+
+    def __init__(self, curve: Curve):
+        self._curve = curve
+
+    @property
+    def status(self) -> Int[Array, ""]:
+        return jnp.int32(Status.ok)
+
+    def spectrum(self, frequencies: Float[Array, " frequencies"]) -> Spectrum:
+        return self._curve.spectrum(frequencies)
+
+    def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
+        raise ValueError("a curve without a brain predicts no connectivity: leave that loss out.")

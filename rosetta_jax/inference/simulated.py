@@ -1,0 +1,139 @@
+r"""The simulated route: spectra and connectivity estimated from marches, with gradients through them.
+
+The network is marched from several noise seeds and the estimates, Welch's spectrum and the correlation of
+the signals, are averaged over seeds. The seeds are the same at every step of a descent, so that the loss is a
+smooth function of the parameters: Levenberg-Marquardt works on it, a refusal means something, and what
+sampling costs is an offset of the result which falls as one over the root of `seeds * duration`.
+
+Derivatives go through every step of the march: forward (Levenberg-Marquardt: time grows with the number of
+free parameters, memory does not grow with time) or reverse (`GradientDescent`: about four marches whatever
+their number, memory bounded by checkpointed blocks).
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from functools import cached_property
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from rosetta_jax import _checks, observe
+from rosetta_jax._types import Array, Float, Int, Pairwise, PRNGKeyArray, Spectrum
+from rosetta_jax.inference.curves import Curve
+from rosetta_jax.inference.route import CurvePrediction, Model, Prediction, Route
+from rosetta_jax.network import Network, as_network
+from rosetta_jax.network.network import longest_delay
+from rosetta_jax.network.transport import history_rows, transport
+from rosetta_jax.results import Status, status_where
+from rosetta_jax.simulation import simulate
+
+# Room for delays to grow during a descent, where `max_delay` does not say.
+_ROOM = 2.0
+# Signals pass the filter before thinning unchanged up to this share of the new Nyquist frequency.
+_FLAT = 0.8
+
+
+class Simulated(Route):
+    """March `seeds` times for `transient + duration` seconds in steps of `dt` (s), and estimate.
+
+    `save_every` (s) is the sampling interval of the signal, after a low-pass, by default every step;
+    `segment` (s) the length of Welch's segments, best that of the measured spectra. Networks without
+    `max_delay` get room for twice their present longest delay; a step to a longer one is refused.
+    Unlike theory it needs no stable point, so networks beyond onset can be fitted.
+    """
+
+    duration: float = eqx.field(static=True)
+    dt: float = eqx.field(default=1e-3, static=True)
+    seeds: int = eqx.field(default=4, static=True)
+    transient: float = eqx.field(default=2.0, static=True)
+    save_every: float | None = eqx.field(default=None, static=True)
+    segment: float = eqx.field(default=2.0, static=True)
+
+    def __check_init__(self):
+        for name in ("duration", "dt", "segment"):
+            _checks.known(name, getattr(self, name), "s")
+        if self.seeds < 1:
+            raise ValueError(f"`seeds` must be at least 1, got {self.seeds}.")
+        if self.segment > self.duration:
+            raise ValueError(
+                f"`segment` of {self.segment:g} s is longer than `duration` {self.duration:g} s: "
+                "shorten it, or simulate for longer."
+            )
+
+    @property
+    def interval(self) -> float:
+        """The sampling interval of the signal (s)."""
+        return self.dt if self.save_every is None else self.save_every
+
+    def prepared(self, models: Sequence[Model], highest: float | None) -> list[Model]:
+        limit = 0.5 / self.interval * (1.0 if self.interval == self.dt else _FLAT)
+        if highest is not None and highest >= limit:
+            raise ValueError(
+                f"the loss asks for {highest:g} Hz, but signals kept every {self.interval:g} s are good "
+                f"to {limit:g} Hz: lower `save_every`, or leave out the higher bins."
+            )
+        networks = [m if isinstance(m, Curve) else as_network(m) for m in models]
+        rooms = [
+            n.max_delay or _ROOM * longest_delay(n) for n in networks if isinstance(n, Network)
+        ]
+        return [
+            dataclasses.replace(n, max_delay=max(rooms))
+            if isinstance(n, Network) and max(rooms)
+            else n
+            for n in networks
+        ]
+
+    def predict(self, model: Model, key: PRNGKeyArray) -> Prediction:
+        if isinstance(model, Curve):
+            return CurvePrediction(model)
+        return SimulatedPrediction(as_network(model), key, self)
+
+
+class SimulatedPrediction(Prediction):
+    """A network by marching it from several seeds."""
+
+    def __init__(self, network: Network, key: PRNGKeyArray, route: Simulated):
+        self._network, self._key, self._route = network, key, route
+
+    @property
+    def status(self) -> Int[Array, ""]:
+        # What can be told without a march; a march that diverges is found by what it gives.
+        dt = jnp.asarray(self._route.dt, self._network.connectome.weights.dtype)
+        rows = history_rows(self._network, self._route.dt)
+        return status_where(transport(self._network, dt, rows).too_long, Status.delay_too_long)
+
+    @cached_property
+    def signals(self) -> Float[Array, "seeds time nodes"]:
+        """The signals of all seeds."""
+        route = self._route
+
+        def march(key: PRNGKeyArray) -> Float[Array, "time nodes"]:
+            return simulate(
+                self._network,
+                route.duration,
+                route.dt,
+                key=key,
+                transient=route.transient,
+                save_every=route.interval,
+            ).signal
+
+        return jax.vmap(march)(jax.random.split(self._key, route.seeds))
+
+    def spectrum(self, frequencies: Float[Array, " frequencies"]) -> Spectrum:
+        def welch(signal: Float[Array, "time nodes"]) -> Spectrum:
+            return observe.power_spectrum(
+                signal, self._route.interval, segment=self._route.segment, frequencies=frequencies
+            ).density
+
+        return jnp.mean(jax.vmap(welch)(self.signals), axis=0)
+
+    def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
+        route = self._route
+
+        def correlation(signal: Float[Array, "time nodes"]) -> Pairwise:
+            return observe.functional_connectivity(
+                signal, band=band, dt=route.interval, segment=route.segment
+            )
+
+        return jnp.mean(jax.vmap(correlation)(self.signals), axis=0)
