@@ -153,13 +153,3 @@ def product(a: Complex[Array, "n m"], b: Complex[Array, "m k"]) -> Complex[Array
     """`a @ b` as four real products, for which compilers have faster code than for complex ones."""
     real = a.real @ b.real - a.imag @ b.imag
     return jax.lax.complex(real, a.real @ b.imag + a.imag @ b.real)
-
-
-def factorised(matrix: Inexact[Array, "n n"]) -> tuple[tuple[Array, Array], Array, Array]:
-    """An LU factorisation, for `lu_solve`; its diagonal; and the sign of its row exchanges, 1 or -1.
-
-    The determinant is the product of the last two: one factorisation serves it and every solve.
-    """
-    factors, pivots = jax.scipy.linalg.lu_factor(matrix)
-    swaps = jnp.sum(pivots != jnp.arange(pivots.shape[0], dtype=pivots.dtype))
-    return (factors, pivots), jnp.diagonal(factors), 1 - 2 * (swaps % 2)

@@ -19,6 +19,7 @@ import numpy as np
 
 from rosetta_jax._types import Array, Float, Int, Pairwise, Scalar
 from rosetta_jax.forcing import WhiteNoise
+from rosetta_jax.linear.solves import factorised, inverse
 from rosetta_jax.linear.spectrum import Linearisation, about_fixed_point, cross_density
 from rosetta_jax.linear.stability import resolving_frequencies, stability
 from rosetta_jax.network import Network, as_network
@@ -94,7 +95,7 @@ def covariance_of(linearisation: Linearisation, band: tuple[float, float] | None
 def _from_spectrum(linearisation: Linearisation, band: tuple[float, float] | None) -> Pairwise:
     network, blocks = linearisation.network, linearisation.blocks
     edges = resolving_frequencies(network, blocks)
-    if network.noise is not None and not network.noise.white:
+    if not isinstance(network.noise, WhiteNoise):
         # Slow noise has a peak at zero that no mode tells of.
         halved = 0.5 ** jnp.arange(_HALVINGS, 0, -1, dtype=edges.dtype)
         edges = jnp.concatenate([edges[:1], edges[1] * halved, edges[1:]])
@@ -165,13 +166,12 @@ def lyapunov(A: Float[Array, "n n"], Q: Float[Array, "n n"]) -> Float[Array, "n 
 
 
 def _doubling(A: Array, Q: Array) -> Array:
-    size = A.shape[0]
-    identity = jnp.eye(size, dtype=A.dtype)
+    identity = jnp.eye(A.shape[0], dtype=A.dtype)
     # The shift that serves best lies between the slowest and the fastest mode.
-    shift = jnp.exp(jnp.linalg.slogdet(A)[1] / size)
-    inverse = jnp.linalg.inv(shift * identity - A)
-    step = inverse @ (shift * identity + A)
-    begin = 2 * shift * inverse @ Q @ inverse.T
+    shift = jnp.exp(jnp.mean(jnp.log(jnp.abs(factorised(A).diagonal))))
+    shifted = inverse(shift * identity - A)
+    step = shifted @ (shift * identity + A)
+    begin = 2 * shift * shifted @ Q @ shifted.T
 
     def going(carry: tuple[Array, Array, Int[Array, ""]]) -> Array:
         step, _, number = carry

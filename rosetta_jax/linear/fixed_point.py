@@ -18,8 +18,9 @@ import jax
 import jax.numpy as jnp
 
 from rosetta_jax._types import Array, Bool, Channels, Float, Int, Scalar
-from rosetta_jax.linear.blocks import Blocks, factorised, linearise, loop
+from rosetta_jax.linear.blocks import Blocks, linearise, loop
 from rosetta_jax.linear.resolvent import resolvent
+from rosetta_jax.linear.solves import factorised
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.results import Status, status_where
 from rosetta_jax.system import Rung, stack_state, unstack_state
@@ -29,6 +30,7 @@ _MOST_STEPS = 200
 _CALM, _WILD = 0.3, 0.6
 _SHORTER = 4.0
 _PATIENCE = 40
+_LEAP = 1.0
 
 
 class FixedPoint(eqx.Module):
@@ -92,6 +94,8 @@ def _relax(network: Network, inputs: Any, begin: Array) -> Array:
     def step(carry: tuple[Array, Array, Scalar, Scalar, Int[Array, ""]]) -> Any:
         x, size, rate, _, number = carry
         after, change, onward = _implicit_step(network, inputs, x, rate)
+        # A leap far beyond all sizes so far is refused too: after it every step would look calm.
+        onward = onward & ((_relative(change, size) < _LEAP) | (number == 0))
         after = jnp.where(onward, after, x)
         # Sizes seen so far: rates of change vanish at a fixed point, their last size says nothing.
         size = jnp.maximum(size, jnp.max(jnp.abs(after), axis=1))
@@ -138,11 +142,11 @@ def _solve(
     weights = network.connectome.weights
     arriving = jnp.einsum("ij,jc->ci", weights, jnp.einsum("ncs,ns->nc", blocks.S, own))
     system = jnp.eye(arriving.size, dtype=residual.dtype) - loop(weights, T)
-    factors, diagonal, sign = factorised(system)
-    u = jax.scipy.linalg.lu_solve(factors, arriving.reshape(-1)).reshape(arriving.shape)
+    network_wide = factorised(system)
+    u = network_wide.solve(arriving.reshape(-1)).reshape(arriving.shape)
     change = (own + jnp.einsum("nsc,cn->ns", from_arriving, u)).T
-    odd = jnp.sum(diagonal < 0) % 2 == 1
-    positive = odd == (sign < 0)
+    odd = jnp.sum(network_wide.diagonal < 0) % 2 == 1
+    positive = odd == (network_wide.sign < 0)
     return change, jnp.all(node_signs >= 0) & positive
 
 

@@ -6,6 +6,11 @@ $M_k = A M_{k-1} + p_k$. Only products are used; one set of coefficients, and of
 every frequency. The unit of time is scaled so that modes have size one, which keeps the coefficients near
 each other.
 
+In exact numbers one more step of the recurrence gives zero (Cayley and Hamilton); in floating point it gives
+what its rounding has amounted to, a remainder $E = A M_{s-1} + p_s$. Since $(\lambda - A)\,\mathrm{adj} =
+\det - E$ whatever the errors of $p_k$, the resolvent is $\mathrm{adj}\,(1 + E/\det)/\det$ to first order:
+that gives back the digit and more that a low frequency loses in float32.
+
 This also keeps batched LAPACK calls out of programs: on a CPU two of them that run at the same time each
 wait for threads that the other one holds, for ever where there are two cores.
 """
@@ -22,6 +27,7 @@ class Resolvent(eqx.Module):
 
     determinant: Float[Array, "s_plus_1 nodes"]
     adjugate: Float[Array, "s nodes s s"]
+    remainder: Float[Array, "nodes s s"]
     scale: Scalar
 
     def between(
@@ -29,14 +35,19 @@ class Resolvent(eqx.Module):
     ) -> "Transfer":
         """`left (lambda - A)^-1 right` of every node."""
         above = jnp.einsum("nos,knst,nti->knoi", left, self.adjugate, right)
-        return Transfer(self.determinant, above / self.scale, self.scale)
+        lost = jnp.einsum("nos,knst,ntu,nui->knoi", left, self.adjugate, self.remainder, right)
+        lost = jax.lax.stop_gradient(lost / self.scale)
+        return Transfer(self.determinant, above / self.scale, lost, self.scale)
 
     def inverse(self, rate: Scalar) -> tuple[Float[Array, "nodes s s"], Float[Array, " nodes"]]:
         """`(rate - A)^-1` at a real rate (1/s), and the sign of its determinant."""
         at = rate / self.scale
         determinant, _ = _horner(self.determinant, at)
         adjugate, _ = _horner(self.adjugate, at)
-        return adjugate / (determinant[:, None, None] * self.scale), jnp.sign(determinant)
+        below = determinant[:, None, None]
+        inverse = adjugate / below
+        inverse = inverse + jax.lax.stop_gradient(inverse @ self.remainder / below)
+        return inverse / self.scale, jnp.sign(determinant)
 
 
 class Transfer(eqx.Module):
@@ -44,11 +55,15 @@ class Transfer(eqx.Module):
 
     below: Float[Array, "s_plus_1 nodes"]
     above: Float[Array, "s nodes o i"]
+    lost: Float[Array, "s nodes o i"]
     scale: Scalar
 
     def __call__(self, omega: Scalar) -> Complex[Array, "nodes o i"]:
-        """The transfer function at angular frequency `omega` (rad/s)."""
-        return self.at(omega).value
+        """The transfer function at angular frequency `omega` (rad/s), what rounding loses given back."""
+        at = jax.lax.complex(jnp.zeros_like(omega), omega / self.scale)
+        below = _horner(self.below, at)[0][:, None, None]
+        lost = _horner(self.lost, at)[0] / (below * below)
+        return _horner(self.above, at)[0] / below + jax.lax.stop_gradient(lost)
 
     def at(self, omega: Scalar) -> "TransferValues":
         """The transfer function, the determinant and their derivatives at `omega` (rad/s)."""
@@ -89,7 +104,7 @@ def resolvent(A: Float[Array, "nodes s s"]) -> Resolvent:
         coefficient = -jnp.trace(product, axis1=1, axis2=2) / power
         adjugate = product + coefficient[:, None, None] * identity
         coefficients.append(coefficient)
-    return Resolvent(jnp.stack(coefficients), jnp.stack(adjugates), scale)
+    return Resolvent(jnp.stack(coefficients), jnp.stack(adjugates), adjugate, scale)
 
 
 def _typical_size(A: Float[Array, "nodes s s"]) -> Scalar:

@@ -34,6 +34,7 @@ from rosetta_jax.linear.blocks import (
     transport_at,
 )
 from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point
+from rosetta_jax.linear.solves import inverse
 from rosetta_jax.linear.stability import stability
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.results import Status, first_failure, status_where
@@ -192,7 +193,7 @@ def _routes(
 ]:
     """`W = (I - K T)^-1` over all channels, `Z K = Q W K`, and `X`."""
     nodes, channels = node.Q.shape
-    W = jnp.linalg.inv(jnp.eye(channels * nodes, dtype=K.dtype) - loop(K, node.T))
+    W = inverse(jnp.eye(channels * nodes, dtype=K.dtype) - loop(K, node.T))
     Z = _leaving(node, W)
     ZK = product(Z.reshape(nodes * channels, nodes), K).reshape(nodes, channels, nodes)
     own = jnp.einsum("ip,ij->ijp", node.D, jnp.eye(nodes, dtype=K.dtype))

@@ -24,9 +24,10 @@ import jax
 import jax.numpy as jnp
 
 from rosetta_jax._types import Array, Bool, Float, Int, Scalar
-from rosetta_jax.linear.blocks import Blocks, factorised, linearise, loop, transport_at
+from rosetta_jax.linear.blocks import Blocks, linearise, loop, transport_at
 from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point
 from rosetta_jax.linear.resolvent import Transfer, resolvent
+from rosetta_jax.linear.solves import factorised
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.results import Status, first_failure, status_where
 from rosetta_jax.system import Rung
@@ -311,12 +312,13 @@ def _network_values(network: Network, transfer: Transfer, place: Scalar) -> _Net
     if delays is not None:
         change = change + loop(-1j * delays.astype(K.dtype) * K, T)
     M = jnp.eye(change.shape[0], dtype=K.dtype) - loop(K, T)
-    factors, diagonal, sign = factorised(M)
-    relative = jax.scipy.linalg.lu_solve(factors, change)
+    network_wide = factorised(M)
+    relative = network_wide.solve(change)
+    diagonal, turned = network_wide.diagonal, network_wide.sign < 0
     slope = -jnp.trace(relative)
     return _NetworkValues(
         log_size=jnp.sum(jnp.log(jnp.abs(diagonal))),
-        angle=_wrapped(jnp.sum(jnp.angle(diagonal)) + jnp.where(sign < 0, jnp.pi, 0.0)),
+        angle=_wrapped(jnp.sum(jnp.angle(diagonal)) + jnp.where(turned, jnp.pi, 0.0)),
         growth=slope.real,
         turning=slope.imag,
         nearness=jnp.sqrt(jnp.sum(jnp.abs(relative) ** 2)),

@@ -134,7 +134,7 @@ def _require_zero_diagonal(weights: Pairwise) -> None:
 def _check_lengths(weights: Pairwise, lengths: Pairwise) -> None:
     if _checks.is_concrete((weights, lengths)):
         linked = np.asarray(lengths)[np.asarray(weights) != 0]
-        _require_millimetres("lengths", "longest link", linked.max(initial=0.0))
+        _require_millimetres("lengths", "longest link", float(linked.max(initial=0.0)))
 
 
 def _check_size(name: str, centres: Array) -> None:

@@ -1,0 +1,104 @@
+"""Simulation, theory and both gradients lower for CPU, CUDA and TPU in float32."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import export
+
+import rosetta_jax as rj
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+NODES = 3
+RNG = np.random.default_rng(7)
+WEIGHTS = np.float32(RNG.uniform(0.2, 1.0, (NODES, NODES)) * (1 - np.eye(NODES)) / NODES)
+LENGTHS = np.float32(RNG.uniform(5.0, 60.0, (NODES, NODES)))
+RUNGS = {
+    "stuart-landau": lambda number: rj.StuartLandau(alpha=-5.0 * number),
+    "jansen-rit": lambda number: rj.JansenRit(bias=50.0 * number),
+}
+
+
+def _network(rung, at, lengths=LENGTHS):
+    return rj.Network(
+        RUNGS[rung](at[2]),
+        rj.Connectome(WEIGHTS, lengths),
+        gain=at[0],
+        speed=10 * at[1],
+        noise=rj.WhiteNoise(0.1),
+        max_delay=0.1,
+    )
+
+
+def _march(network):
+    found = rj.simulate(network, 0.02, 1e-3, key=jax.random.key(0))
+    return found.signal, found.status
+
+
+def _spectrum(network):
+    found = rj.linear.power_spectrum(network, np.float32([5.0, 10.0]))
+    return found.density, found.status
+
+
+def _stability(network):
+    return jax.tree.leaves(rj.linear.stability(network))
+
+
+def _fixed_point(network):
+    return jax.tree.leaves(rj.linear.fixed_point(network))
+
+
+def _covariance(network):
+    return jax.tree.leaves(rj.linear.covariance(network))
+
+
+def _connectivity(network):
+    found = rj.linear.functional_connectivity(network, band=(8.0, 12.0))
+    return found.matrix, found.status
+
+
+def _lowered(function):
+    """Exported in float32 for every platform at once, and what its results are made of."""
+    with jax.enable_x64(False):
+        found = export.export(jax.jit(function), platforms=PLATFORMS)(
+            jax.ShapeDtypeStruct((3,), jnp.float32)
+        )
+    assert found.platforms == PLATFORMS
+    assert {str(each.dtype) for each in found.out_avals} <= {"float32", "int32"}
+    assert "f64" not in found.mlir_module()
+
+
+VALUES = {
+    "march": _march,
+    "spectrum": _spectrum,
+    "stability": _stability,
+    "fixed point": _fixed_point,
+    "covariance": _covariance,
+    "functional connectivity": _connectivity,
+}
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("name", VALUES)
+def test_values_lower_for_every_platform(name, rung):
+    _lowered(lambda at: VALUES[name](_network(rung, at)))
+
+
+def test_covariance_without_delays_lowers_for_every_platform():
+    _lowered(lambda at: _covariance(_network("stuart-landau", at, lengths=None)))
+
+
+@pytest.mark.parametrize("derivative", [jax.grad, jax.jacfwd], ids=["reverse", "forward"])
+@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("name", ["march", "spectrum"])
+def test_gradients_lower_for_every_platform(name, rung, derivative):
+    _lowered(derivative(lambda at: jnp.sum(VALUES[name](_network(rung, at))[0] ** 2)))
+
+
+@pytest.mark.parametrize("name", ["march", "spectrum"])
+def test_gradients_of_lanes_lower_for_every_platform(name):
+    def total(at):
+        lanes = jax.vmap(lambda scale: VALUES[name](_network("jansen-rit", scale * at))[0])
+        return jnp.sum(lanes(jnp.arange(1.0, 4.0, dtype=at.dtype)) ** 2)
+
+    _lowered(jax.grad(total))
