@@ -165,7 +165,9 @@ def multiple(name: str, value: Any, of: float, meaning: str) -> int:
 
 def band(name: str, value: Any) -> tuple[float, float]:
     """`value` as two frequencies (Hz) in order, from zero."""
-    edges = [_number(edge) for edge in value] if isinstance(value, (tuple, list, np.ndarray)) else []
+    edges = (
+        [_number(edge) for edge in value] if isinstance(value, (tuple, list, np.ndarray)) else []
+    )
     if len(edges) != 2 or not 0 <= edges[0] < edges[1] < np.inf:
         raise ValueError(
             f"`{name}` must be two hertz in order, such as (8, 12), got {shown(value)}."

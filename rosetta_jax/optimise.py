@@ -110,6 +110,12 @@ class LevenbergMarquardt(Method):
     damping: float = eqx.field(default=1e-2, static=True)
     longest: float = eqx.field(default=2.0, static=True)
 
+    def __check_init__(self):
+        _checks.whole("steps", self.steps, least=0)  # at 0 the starts alone are evaluated
+        _checks.known("tolerance", self.tolerance, zero=True)
+        _checks.known("damping", self.damping)
+        _checks.known("longest", self.longest)
+
     def begin(self, objective: Objective, vector: Float[Array, " size"], data: PyTree) -> Lane:
         dtype = vector.dtype
         count = jax.eval_shape(objective.residuals, vector, data).shape[0]
@@ -199,7 +205,17 @@ class GradientDescent(Method):
     )
 
     def __check_init__(self):
+        _checks.whole("steps", self.steps, least=0)
+        for name in ("updates", "patience"):
+            _checks.whole(name, getattr(self, name))
+        _checks.known("tolerance", self.tolerance, zero=True)
         _checks.one_of("derivative", self.derivative, _DERIVATIVES)
+        _checks.instance(
+            "optimiser",
+            self.optimiser,
+            optax.GradientTransformation,
+            "an optax one such as optax.adam(0.1)",
+        )
 
     def begin(self, objective: Objective, vector: Float[Array, " size"], data: PyTree) -> Lane:
         memory = _Momentum(
@@ -305,7 +321,8 @@ def descend(
     """Descend from every start: lane `i` begins at `starts[i]` and sees `data` number `which[i]`.
 
     `data` is a tree of arrays with a leading axis of data sets. A lane whose start fails keeps that
-    status and is not moved. Interrupting (Ctrl-C) returns what has been found, marked `interrupted`.
+    status and is not moved. Interrupting (Ctrl-C) at any time, compilation included, returns what has been
+    found, marked `interrupted`; a lane that was not evaluated yet has an infinite loss.
     """
     program = _Program(objective, method, data, lanes=starts.shape[0])
     # The small matrices of a fit gain nothing from more BLAS threads, and lose thirtyfold to their waits
@@ -323,12 +340,13 @@ def _descended(
     show_progress: bool,
 ) -> Descent:
     chunks = program.chunks(starts, which)
-    seconds_compile = program.compile(chunks[0])
-    history, slopes, interrupted = [], [], False
+    seconds_compile, history, slopes, interrupted = 0.0, [], [], False
     began, cpu_began = time.perf_counter(), time.process_time()
     with progress(show_progress) as bar:
         task = bar.add_task(name, total=starts.shape[0], note="")
         try:
+            seconds_compile = program.compile(chunks[0])
+            began, cpu_began = time.perf_counter(), time.process_time()
             for _ in range(steps + 1):
                 for chunk in chunks:
                     program.advance(chunk)
@@ -420,7 +438,8 @@ class _Program:
     @property
     def memory(self) -> float:
         """Working memory of the compiled program, MB."""
-        analysis = self._move.memory_analysis()
+        compiled = hasattr(self._move, "memory_analysis")
+        analysis = self._move.memory_analysis() if compiled else None
         return float("nan") if analysis is None else analysis.temp_size_in_bytes / 1e6
 
     def advance(self, chunk: _Chunk) -> None:

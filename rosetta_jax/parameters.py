@@ -191,6 +191,7 @@ class FreeParameters(eqx.Module):
     free: dict[str, FreeParameter]
 
     def __init__(self, tree: PyTree, free: Mapping[str, FreeParameter]):
+        _checks.instance("free", free, Mapping, 'a mapping such as {"gain": rj.Positive()}')
         if not free:
             raise ValueError("`free` names no parameter: give at least one path and its prior.")
         for path, kind in free.items():

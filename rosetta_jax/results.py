@@ -7,7 +7,10 @@ a number that only looks right.
 import json
 import platform
 import sys
-from collections.abc import Mapping
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import IntEnum
 from importlib.metadata import PackageNotFoundError, version
@@ -87,9 +90,8 @@ def provenance(**more: Any) -> dict[str, Any]:
         "platform": {"system": platform.platform(), "backend": jax.default_backend()},
         "precision": "float64" if jax.config.read("jax_enable_x64") else "float32",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(
-            Path(argument).name if i == 0 else argument for i, argument in enumerate(sys.argv)
-        ),
+        # Without its arguments, which name folders of a machine: settings are kept by whoever has them.
+        "program": Path(sys.argv[0]).name,
     } | more
 
 
@@ -100,26 +102,62 @@ def _version(package: str) -> str:
         return "not installed"
 
 
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """A file beside `path` to write, which takes its place when done: on any failure `path` stays as it was.
+
+    Raises `OSError`, in plain words, where it cannot be written.
+    """
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        yield partial
+        partial.replace(path)
+    except OSError as error:
+        raise OSError(
+            f"`{path}` cannot be written ({error.strerror or error}): choose another folder, or make room."
+        ) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
 def save_arrays(path: str | Path, arrays: Mapping[str, Any], metadata: Mapping[str, Any]) -> Path:
     """Write named arrays and metadata into one `.npz`, whole or not at all."""
-    path = Path(path)
     header = json.dumps({"format": FORMAT, **metadata}, default=plain)
-    partial = path.with_name(path.name + ".partial")
     named: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
-    with partial.open("wb") as file:
+    with whole_file(path) as partial, partial.open("wb") as file:
         np.savez_compressed(file, metadata=np.asarray(header), **named)  # pyright: ignore
-    return partial.replace(path)
+    return Path(path)
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays of an `.npz` file. Raises `FileNotFoundError` and, where it is no such file, `ValueError`."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}: give the path of an .npz file.")
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (ValueError, TypeError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} cannot be read as an .npz file of plain arrays: write it again with numpy.savez, "
+            "numbers and text only."
+        ) from error
 
 
 def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """What `save_arrays` wrote: arrays and metadata. Raises `ValueError` on any other file."""
-    with np.load(Path(path), allow_pickle=False) as file:
-        if "metadata" not in file.files:
-            raise ValueError(f"{path} holds no saved result: found the keys {sorted(file.files)}.")
-        metadata = json.loads(str(file["metadata"]))
-        arrays = {name: file[name] for name in file.files if name != "metadata"}
+    arrays = read_arrays(path)
+    if "metadata" not in arrays:
+        raise ValueError(
+            f"{path} holds no saved result, found the keys {sorted(arrays)}: give a file that `save` wrote."
+        )
+    metadata = json.loads(str(arrays.pop("metadata")))
     if metadata.pop("format", None) != FORMAT:
-        raise ValueError(f"{path} was written by another version of the format than {FORMAT}.")
+        raise ValueError(
+            f"{path} was written by another version of the format than {FORMAT}: read it with that version."
+        )
     return arrays, metadata
 
 
@@ -127,9 +165,9 @@ def write_json(path: str | Path, value: Any) -> Path:
     """Write `value` as strict JSON: what is not finite becomes null, since JSON knows no NaN."""
     text = json.dumps(value, default=plain)
     strict = json.loads(text, parse_constant=lambda name: None)
-    path = Path(path)
-    path.write_text(json.dumps(strict, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    return path
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps(strict, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    return Path(path)
 
 
 def plain(value: Any) -> Any:

@@ -28,7 +28,7 @@ LAYERS = (
     "parameters | results",
     "regional",
     "priors",
-    "_types | _checks | _desikan_killiany",
+    "_types | _checks | _precision | _desikan_killiany",
 )
 LINE = {part: line for line, parts in enumerate(LAYERS) for part in parts.split(" | ")}
 

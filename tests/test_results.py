@@ -83,7 +83,7 @@ def test_saving_leaves_no_other_file(tmp_path):
 
 def test_another_archive_is_refused(tmp_path):
     np.savez(tmp_path / "other.npz", a=np.ones(2))
-    with pytest.raises(ValueError, match=r"holds no saved result: found the keys \['a'\]"):
+    with pytest.raises(ValueError, match=r"holds no saved result, found the keys \['a'\]"):
         load_arrays(tmp_path / "other.npz")
 
 

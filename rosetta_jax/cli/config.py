@@ -18,6 +18,7 @@ from typer.core import TyperCommand
 from rosetta_jax import _checks, parameters
 from rosetta_jax._types import PyTree
 from rosetta_jax.cli.shared import fail
+from rosetta_jax.results import whole_file
 
 NAME = "config.toml"
 # What says where results go and how much is said, not what they are.
@@ -131,7 +132,8 @@ def used() -> dict[str, Any]:
 def write_config(out: Path) -> Path:
     """Write the settings of the command that is running into its folder."""
     path = out / NAME
-    path.write_text(tomli_w.dumps(dict(sorted(used().items()))), encoding="utf-8")
+    with whole_file(path) as partial:
+        partial.write_text(tomli_w.dumps(dict(sorted(used().items()))), encoding="utf-8")
     return path
 
 

@@ -70,7 +70,7 @@ DepthOption = Annotated[
     float | None,
     typer.Option(
         rich_help_panel=_REGIONAL,
-        help="How much the depth of a spectrum counts beside its shape: 0.07 for shared numbers, 1 by region.",
+        help="How much the depth of a spectrum counts beside its shape: 0.07 for shared numbers, 0.3 by region.",
     ),
 ]
 LeftOutOption = Annotated[
@@ -127,6 +127,8 @@ def fit(
 
     Writes `summary.json`, arrays, pictures and one HTML page into the folder. With no arguments it
     fits the embedded synthetic recording, in about two minutes.
+
+    One Ctrl-C ends it cleanly: the report is of what was found until then, and names what was not fitted.
     """
     with plain_errors():
         choose_precision(precision)
@@ -151,12 +153,19 @@ def fit(
             show_progress=not quiet,
         )
         if not np.isfinite(found.model.mean_score):
+            if found.interrupted:
+                raise ValueError("interrupted before anything was found: nothing is written.")
             raise ValueError(f"nobody could be fitted: {found.result.message} Try more `--starts`.")
-        write_config(out)
         name = "embedded synthetic recording" if data is None else data.name
         page = write_results(out, found, used() | {"data": name})
+        write_config(out)
     people = "1 person" if recordings.people == 1 else f"{recordings.people} people"
     say(f"mean correlation in dB {found.model.mean_score:.4f} over {people}; report: {page}")
+    if found.interrupted:
+        say(
+            f"interrupted: this is what was found; not fitted: {', '.join(found.not_fitted) or 'nothing'}."
+        )
+        raise typer.Exit(130)
 
 
 _METHODS = {

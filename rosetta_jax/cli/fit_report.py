@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from rosetta_jax import parameters, plot
+from rosetta_jax.cli.shared import write_pictures
 from rosetta_jax.inference import Scored, Study
 from rosetta_jax.network import NORMALISATIONS
 from rosetta_jax.report import Picture, Section, Table, write_page
@@ -16,12 +17,12 @@ def write_results(out: Path, found: Study, chosen: dict[str, Any]) -> Path:
     """Write everything into `out` and return the path of the page."""
     made = provenance(**chosen)
     summary = _summary(found, chosen, made)
+    pictures = _pictures(found, chosen)
+    # All that may fail comes first, so that a folder keeps what it held.
     write_json(out / "summary.json", summary)
     found.result.save(out / "fit.npz")
     save_arrays(out / "spectra.npz", _arrays(found), made)
-    pictures = _pictures(found, chosen)
-    for name, (figure, _) in pictures.items():
-        figure.savefig(out / f"{name}.png", dpi=150)
+    write_pictures(out, {name: Picture(*picture) for name, picture in pictures.items()})
     return write_page(
         out / "report.html",
         title=f"Fit of a {chosen['rung'].title()} brain",
@@ -76,7 +77,8 @@ def _summary(found: Study, chosen: dict[str, Any], made: dict[str, Any]) -> dict
         "cpu_seconds_per_person_and_start": times["cpu_seconds_fit"] / found.result.all_losses.size,
         "failed_starts": int((~np.isfinite(found.result.all_losses)).sum()),
         "memory_mb": times["memory_mb"],
-        "interrupted": times["interrupted"],
+        "interrupted": found.interrupted,
+        "not_fitted": found.not_fitted,
         "seed": chosen["seed"],
         "versions": made["versions"],
         "settings": chosen,
@@ -192,8 +194,10 @@ def _parameter_maps(found: Study, person: int, of: str) -> dict[str, tuple[Any, 
 
 
 def _others(found: Study, person: int) -> dict[str, np.ndarray]:
-    """The best curve without a brain."""
+    """The best curve without a brain, where one was fitted."""
     name = _best_curve(found)
+    if name not in found.baselines:
+        return {}
     measured = found.recordings.spectra[person]
     curve = np.broadcast_to(found.baselines[name].spectra[person], measured.shape)
     return {name: 10 ** np.log10(_levelled(curve, measured)).mean(axis=1)}
@@ -236,10 +240,6 @@ def _ranked(each: dict[str, np.ndarray], label: str) -> Any:
 
 def _verdict(found: Study, chosen: dict[str, Any]) -> str:
     """What the brain adds, in words."""
-    differences = found.differences()
-    lone, lone_error = differences["same model at gain 0"]
-    best = _best_curve(found)
-    curve, curve_error = differences[best]
     people, failed = found.recordings.people, int((~np.isfinite(found.model.scores)).sum())
     missing = f" {failed} of them could not be fitted: see the table." if failed else ""
     synthetic = "" if "synthetic" not in chosen["data"] else " The data are synthetic."
@@ -255,10 +255,7 @@ def _verdict(found: Study, chosen: dict[str, Any]) -> str:
         f"A {chosen['rung'].title()} network with {found.model.numbers} numbers a person, {free}, "
         f"reaches a mean correlation of {found.model.mean_score:.3f} in dB over {people} "
         f"{'person' if people == 1 else 'people'}{judged[chosen['left_out']]}.{missing}{synthetic} "
-        f"Coupling through the connectome {_adds(lone, lone_error)}: against the same model at gain 0 the "
-        f"difference is {_with_error(lone, lone_error)}. Against {best} "
-        f"(no brain, {found.baselines[best].numbers} numbers) the network "
-        f"{_adds(curve, curve_error)}: {_with_error(curve, curve_error)}.\n\n"
+        f"{_compared(found)}\n\n"
         f"Relative alpha over regions correlates with the measured map at "
         f"{found.model.alpha_map_correlation:.2f}. "
         + (
@@ -267,6 +264,30 @@ def _verdict(found: Study, chosen: dict[str, Any]) -> str:
             else f"All fitted points are {stable}."
         )
     )
+
+
+def _compared(found: Study) -> str:
+    """The model against the baselines that matter most, and what an interruption left out."""
+    differences, best, said = found.differences(), _best_curve(found), []
+    if "same model at gain 0" in differences:
+        lone, lone_error = differences["same model at gain 0"]
+        said.append(
+            f"Coupling through the connectome {_adds(lone, lone_error)}: against the same model at gain 0 the "
+            f"difference is {_with_error(lone, lone_error)}."
+        )
+    if best in differences:
+        curve, curve_error = differences[best]
+        said.append(
+            f"Against {best} (no brain, {found.baselines[best].numbers} numbers) the network "
+            f"{_adds(curve, curve_error)}: {_with_error(curve, curve_error)}."
+        )
+    if found.interrupted:
+        missing = ", ".join(found.not_fitted)
+        said.append(
+            "INTERRUPTED: all is as found until then"
+            + (f"; not fitted: {missing}." if missing else ".")
+        )
+    return " ".join(said)
 
 
 def _best_curve(found: Study) -> str:

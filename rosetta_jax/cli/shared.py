@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from rosetta_jax.report import Picture
+from rosetta_jax.results import whole_file
 
 console = Console(stderr=True)
 
@@ -83,4 +84,5 @@ def plain_errors() -> Iterator[None]:
 def write_pictures(out: Path, pictures: Mapping[str, Picture]) -> None:
     """Save every picture under its name."""
     for name, picture in pictures.items():
-        picture.figure.savefig(out / f"{name}.png", dpi=150)
+        with whole_file(out / f"{name}.png") as partial:
+            picture.figure.savefig(partial, format="png", dpi=150)

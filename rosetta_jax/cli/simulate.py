@@ -71,8 +71,8 @@ def simulate(
             jax.block_until_ready(solution.signal)
         if not solution.succeeded:
             raise ValueError(solution.message)
-        write_config(out)
         page = _write(out, brain, solution, used())
+        write_config(out)
     say(f"simulated {duration:g} s of {brain.nodes} regions; report: {page}")
 
 

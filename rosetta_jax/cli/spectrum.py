@@ -54,8 +54,8 @@ def spectrum(
         status = Status(int(found.status))
         if status is not Status.ok:
             raise ValueError(f"{status.message}. Lower `--gain`.")
-        write_config(out)
         page, peak = _write(out, brain, found, used())
+        write_config(out)
     say(f"peak at {peak:.1f} Hz; report: {page}")
 
 

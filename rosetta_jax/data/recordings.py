@@ -12,8 +12,6 @@ The file is a NumPy `.npz` with the keys
 ============= ================================== ======================================================
 """
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ import numpy as np
 
 from rosetta_jax._types import Float
 from rosetta_jax.network import Connectome
+from rosetta_jax.results import read_arrays
 
 NEEDED = ("frequencies", "psd", "weights")
 OPTIONAL = ("lengths", "labels", "centres")
@@ -36,6 +35,11 @@ class Recordings(eqx.Module):
     connectomes: tuple[Connectome, ...]
 
     def __check_init__(self):
+        if np.ndim(self.spectra) != 3:
+            raise ValueError(
+                f"`spectra` must be (people, frequencies, nodes), got {np.shape(self.spectra)}: one person is "
+                "`spectra[None]`."
+            )
         people, bins, nodes = self.spectra.shape
         if bins != len(self.frequencies):
             raise ValueError(
@@ -43,7 +47,7 @@ class Recordings(eqx.Module):
             )
         if len(self.connectomes) != people:
             raise ValueError(
-                f"there are spectra of {people} people and {len(self.connectomes)} connectomes."
+                f"`connectomes` has {len(self.connectomes)} for spectra of {people} people: give one a person."
             )
         if any(connectome.nodes != nodes for connectome in self.connectomes):
             found = sorted({connectome.nodes for connectome in self.connectomes})
@@ -62,7 +66,8 @@ class Recordings(eqx.Module):
         if inside.sum() < 2:
             raise ValueError(
                 f"`band` {low:g}-{high:g} Hz holds {inside.sum()} bins of "
-                f"{self.frequencies[0]:g}-{self.frequencies[-1]:g} Hz: at least 2 are needed."
+                f"{self.frequencies[0]:g}-{self.frequencies[-1]:g} Hz: at least 2 are needed; widen it, or check "
+                "that `frequencies` are in Hz."
             )
         return Recordings(self.frequencies[inside], self.spectra[:, inside], self.connectomes)
 
@@ -73,7 +78,7 @@ def load_recordings(path: str | Path, normalisation: str = "eigenvalue") -> Reco
     Raises `FileNotFoundError` where there is no file and `ValueError` where it cannot be read, a key is
     missing or unknown, or a value does not fit, naming what was found and what is needed.
     """
-    arrays = _read(Path(path))
+    arrays = read_arrays(path)
     _require_keys(path, arrays)
     frequencies = _increasing(_numbers("frequencies", arrays["frequencies"]))
     psd = _stack("psd", arrays["psd"])
@@ -95,19 +100,6 @@ def load_recordings(path: str | Path, normalisation: str = "eigenvalue") -> Reco
         for person in range(people)
     )
     return Recordings(frequencies, np.swapaxes(psd, 1, 2), connectomes)
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}: give the path of an .npz file.")
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (ValueError, TypeError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path} cannot be read as an .npz file of plain arrays: write it again with numpy.savez, "
-            "numbers and text only."
-        ) from error
 
 
 def _require_keys(path: Any, arrays: dict[str, np.ndarray]) -> None:
@@ -185,7 +177,9 @@ def _connectome(
     normalisation: str,
 ) -> Connectome:
     if np.isfinite(weights).all() and (weights < 0).any():
-        raise ValueError(f"`weights` of person {person} must not be negative.")
+        raise ValueError(
+            f"`weights` of person {person} must not be negative, got {weights.min():g}: set it to zero."
+        )
     if lengths is not None:
         bare = int(((weights > 0) & (lengths <= 0)).sum())
         if bare:

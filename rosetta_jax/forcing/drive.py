@@ -84,14 +84,23 @@ class SampledDrive(Drive):
             )
         if len(self.times) < 2:
             raise ValueError("`times` needs at least two samples: for a constant, take rj.Step.")
-        if _checks.is_concrete(self.times) and (np.diff(np.asarray(self.times)) <= 0).any():
-            raise ValueError("`times` must increase from sample to sample: sort them first.")
+        if _checks.is_concrete(self.times):
+            _require_increasing(np.asarray(self.times))
 
     def value(self, t: Scalar) -> Parameter:
         at = jnp.clip(jnp.searchsorted(self.times, t, side="right") - 1, 0, len(self.times) - 2)
         share = (t - self.times[at]) / (self.times[at + 1] - self.times[at])
         inside = ((t >= self.times[0]) & (t <= self.times[-1])).astype(self.values.dtype)
         return inside * ((1 - share) * self.values[at] + share * self.values[at + 1])
+
+
+def _require_increasing(times: np.ndarray) -> None:
+    back = np.flatnonzero(np.diff(times) <= 0)
+    if back.size:
+        raise ValueError(
+            f"`times` must increase from sample to sample, but {times[back[0]]:g} is followed by "
+            f"{times[back[0] + 1]:g}: sort them, with their values, first."
+        )
 
 
 class FunctionDrive(Drive):

@@ -30,9 +30,7 @@ class Noise(eqx.Module):
     def __check_init__(self):
         check_parameters(self)
         if self.ports is not None:
-            _checks.instance(
-                "ports", self.ports, tuple, 'a tuple of names of ports such as ("x",)'
-            )
+            _checks.instance("ports", self.ports, tuple, 'a tuple of names of ports such as ("x",)')
 
     @abc.abstractmethod
     def density(self, omega: Float[Array, " frequencies"]) -> Float[Array, "frequencies *regional"]:

@@ -78,16 +78,17 @@ class PowerLawProcess(NoiseProcess):
         support=NonNegative(),
     )
     exponent: Parameter = parameter(
-        unit="", symbol="k", description="power of the fall with frequency", support=Interval(0.0, 2.0)
+        unit="",
+        symbol="k",
+        description="power of the fall with frequency",
+        support=Interval(0.0, 2.0),
     )
     band: tuple[float, float] = eqx.field(default=(0.5, 100.0), static=True)
     white: ClassVar[bool] = True
 
     def __check_init__(self):
         if not _checks.band("band", self.band)[0] > 0:
-            raise ValueError(
-                f"`band` must begin above zero, such as (0.5, 100), got {self.band}."
-            )
+            raise ValueError(f"`band` must begin above zero, such as (0.5, 100), got {self.band}.")
 
     @property
     def correlation_times(self) -> Float[np.ndarray, " processes"]:

@@ -15,14 +15,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Int, PRNGKeyArray, PyTree
+from rosetta_jax.inference.curves import Curve
 from rosetta_jax.inference.losses import Loss
 from rosetta_jax.inference.route import Model, Prediction, Route
 from rosetta_jax.inference.theory import Theory
+from rosetta_jax.network import Network
 from rosetta_jax.optimise import Descent, LevenbergMarquardt, Method, Objective, descend
 from rosetta_jax.parameters import FreeParameters, info, replace
 from rosetta_jax.priors import FreeParameter
 from rosetta_jax.results import load_arrays, provenance, save_arrays, summarise
+from rosetta_jax.system import Rung
 
 
 class FitResult(eqx.Module):
@@ -62,7 +66,10 @@ class FitResult(eqx.Module):
 
     def model(self, template: Model, person: int = 0) -> Model:
         """`template` with the parameters found for one person."""
-        return replace(template, {path: value[person] for path, value in self.values.items()})
+        people = len(self.losses)
+        if not 0 <= person < people:
+            raise ValueError(f"`person` must lie between 0 and {people - 1}, got {person}.")
+        return _placed(template, {path: value[person] for path, value in self.values.items()})
 
     def save(self, path: str | Path) -> Path:
         """Write everything to one `.npz`, with provenance."""
@@ -72,14 +79,26 @@ class FitResult(eqx.Module):
 
     @classmethod
     def load(cls, path: str | Path) -> "FitResult":
-        """What `save` wrote."""
+        """What `save` wrote. Raises `ValueError` on any other file."""
         arrays, metadata = load_arrays(path)
+        missing = [name for name in _ARRAYS if name not in arrays]
+        if missing:
+            raise ValueError(
+                f"{path} holds another result than a fit, without {missing}: give a file that "
+                "FitResult.save wrote."
+            )
         values = {
             name.removeprefix("values/"): array
             for name, array in arrays.items()
             if name.startswith("values/")
         }
         return cls(values=values, metadata=metadata, **{name: arrays[name] for name in _ARRAYS})
+
+
+@eqx.filter_jit
+def _placed(template: Model, values: dict[str, Any]) -> Model:
+    # Traced, where checks of values pass: one that no user would give is kept as the descent found it.
+    return replace(template, values)
 
 
 _ARRAYS = ("losses", "status", "all_losses", "all_status", "all_vectors", "history", "slopes")
@@ -108,18 +127,23 @@ def fit(
     marches the network and takes gradients through every step.
 
     Returns a `FitResult`; a person none of whose starts succeeded says why in `status` and has an
-    infinite loss. Raises `ValueError` where people differ in regions or shapes, `KeyError` for a wrong path.
+    infinite loss. Ctrl-C ends the descent and keeps what it found: `metadata["interrupted"]` is True then.
+    Raises `ValueError` where people differ in regions or shapes, `KeyError` for a wrong path.
     """
-    models, losses = _as_list("model", model), _as_list("loss", loss)
+    models = _as_list("model", model, (Network, Rung, Curve), "an rj.Network or a rung")
+    losses = _as_list("loss", loss, Loss, "a loss such as rj.SpectrumLoss(frequencies, measured)")
     if len(models) != len(losses):
         raise ValueError(
             f"`model` has {len(models)} people and `loss` {len(losses)}: give one loss a person."
         )
-    if starts < 1:
-        raise ValueError(f"`starts` must be at least 1, got {starts}.")
+    starts = _checks.whole("starts", starts)
+    prior_weight = _checks.known("prior_weight", prior_weight, zero=True)
     key = jax.random.key(0) if key is None else key
+    _checks.key("key", key)
     method = LevenbergMarquardt() if method is None else method
+    _checks.instance("method", method, Method, "rj.LevenbergMarquardt() or rj.GradientDescent()")
     route = Theory() if route is None else route
+    _checks.instance("route", route, Route, "rj.Theory() or rj.Simulated(duration)")
     asked = [loss.highest for loss in losses if loss.highest is not None]
     models = route.prepared(models, max(asked, default=None))
     parameters = FreeParameters(models[0], free)
@@ -214,13 +238,14 @@ def _field(parameters: FreeParameters, path: str, name: str) -> str:
     return "" if found is None else getattr(found, name)
 
 
-def _as_list(name: str, value: Any) -> list[Any]:
-    if isinstance(value, eqx.Module):
-        return [value]
-    values = list(value)
+def _as_list(name: str, value: Any, kind: Any, wanted: str) -> list[Any]:
+    values = list(value) if isinstance(value, (list, tuple)) else [value]
     if not values:
         raise ValueError(f"`{name}` is empty: give at least one.")
-    return values
+    return [
+        _checks.instance(name, each, kind, f"{wanted}, or a list of one a person")
+        for each in values
+    ]
 
 
 def _stacked(trees: list[PyTree]) -> tuple[PyTree, PyTree]:

@@ -26,15 +26,21 @@ class Judgement(NamedTuple):
     fitted_regions: np.ndarray
     judged_regions: np.ndarray
 
-    def losses(self, recordings: Recordings, depth: float) -> list[SpectrumLoss]:
-        """The loss of each person, on what is fitted."""
+    def losses(
+        self, recordings: Recordings, depth: float, share_sd: float | None
+    ) -> list[SpectrumLoss]:
+        """The loss of each person, on what is fitted; with `share_sd` relative alpha counts too."""
         bins = self.fitted_bins
+        frequencies = recordings.frequencies[bins]
+        bands = [ALPHA] if share_sd is not None and _holds_alpha(frequencies) else []
         return [
             SpectrumLoss(
-                recordings.frequencies[bins],
+                frequencies,
                 spectra[bins],
                 depth=depth,
                 regions=self.fitted_regions,
+                bands=bands,
+                band_sd=0.1 if share_sd is None else share_sd,
             )
             for spectra in recordings.spectra
         ]
@@ -42,7 +48,7 @@ class Judgement(NamedTuple):
     def alpha(self, frequencies: np.ndarray, spectra: np.ndarray) -> Float[np.ndarray, " nodes"]:
         """Relative power at 8-13 Hz over the judged bins, of every region; NaN where no bin lies there."""
         bins = self.judged_bins
-        if not ((frequencies[bins] >= ALPHA[0]) & (frequencies[bins] <= ALPHA[1])).any():
+        if not _holds_alpha(frequencies[bins]):
             return np.full(spectra.shape[1], np.nan)
         return relative_power(frequencies[bins], spectra[bins], ALPHA)
 
@@ -99,6 +105,10 @@ def scores(recordings: Recordings, spectra: np.ndarray, judged: Judgement) -> Sc
             )
         )
     return Scores(*(np.array(column) for column in zip(*people, strict=True)))
+
+
+def _holds_alpha(frequencies: np.ndarray) -> bool:
+    return bool(((frequencies >= ALPHA[0]) & (frequencies <= ALPHA[1])).any())
 
 
 def _depth(spectrum: np.ndarray) -> float:

@@ -5,6 +5,7 @@ that its sum of squares is a mean over regions (or pairs of regions), and losses
 """
 
 import abc
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -44,8 +45,11 @@ class SpectrumLoss(Loss):
     $\sum_i (1 - r_i) / N$ with the Pearson correlations $r_i$, plus $d^2 \sum_i \ln^2 q_i / N$ with the
     ratio $q_i$ of fitted to measured standard deviation over the bins and `depth` d: level does not
     count, and depth a little. Without it (d = 0) the best correlation is often that of a nearly flat curve.
-    `compare="level"`: the mean squared difference in units of `sd` (dB). `regions`, a list of indices or flags,
-    names those that count, by default all; the others can be judged afterwards. Raises `ValueError` where
+    `compare="level"`: the mean squared difference in units of `sd` (dB). `bands`, pairs of Hz, adds the mean
+    squared difference of relative power, the share of a band in the power of all bins, in units of `band_sd`:
+    shares are linear in power, so they see the strong, slow bins that decibels count like all others.
+    `regions`, a list of indices or flags, names those that count, by default all; the others can be judged
+    afterwards. Raises `ValueError` where a band holds no bin,
     shapes differ, a value is not above zero, or a region is flat.
     """
 
@@ -55,6 +59,8 @@ class SpectrumLoss(Loss):
     sd: Scalar
     depth: Scalar
     counted: Float[Array, " nodes"]
+    inside: Float[Array, "bands frequencies"]
+    band_sd: Scalar
     compare: str = eqx.field(static=True)
 
     def __init__(
@@ -66,22 +72,16 @@ class SpectrumLoss(Loss):
         sd: Any = 1.0,
         depth: Any = 0.07,
         regions: Any = None,
+        bands: Sequence[tuple[float, float]] = (),
+        band_sd: Any = 0.1,
     ):
-        self.frequencies = _checks.positive(
-            "frequencies", _checks.as_float_array(frequencies, "frequencies"), "Hz"
-        )
-        self.measured = _checks.as_float_array(measured, "measured")
-        bins = self.frequencies.shape[0]
-        if self.measured.ndim != 2 or self.measured.shape[0] != bins:
-            raise ValueError(
-                f"`measured` must have shape ({bins}, nodes), one row a frequency, got "
-                f"{self.measured.shape}: transpose it if regions lead."
-            )
-        _checks.positive("measured", self.measured, "power per hertz")
+        self.frequencies, self.measured = _checked_spectra(frequencies, measured)
         self.compare = _checks.one_of("compare", compare, COMPARISONS)
         self.weight = _checks.non_negative("weight", _checks.as_float_array(weight, "weight"))
         self.sd = _checks.positive("sd", _checks.as_float_array(sd, "sd"), "dB")
         self.depth = _checks.non_negative("depth", _checks.as_float_array(depth, "depth"))
+        self.inside = jnp.asarray(_inside(self.frequencies, bands), self.measured.dtype)
+        self.band_sd = _checks.positive("band_sd", _checks.as_float_array(band_sd, "band_sd"))
         self.counted = jnp.asarray(_share(regions, self.measured.shape[1]), self.measured.dtype)
         if compare == "shape":
             _require_shape(self.measured)
@@ -91,13 +91,13 @@ class SpectrumLoss(Loss):
         return float(np.asarray(self.frequencies).max())
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
-        fitted = decibel(prediction.spectrum(self.frequencies))
+        fitted = prediction.spectrum(self.frequencies)
         if fitted.shape[1] != 1:
             _require_regions(self.measured.shape[1], fitted.shape[1])
         fitted = jnp.broadcast_to(fitted, self.measured.shape)
-        measured = decibel(self.measured)
         compared = self._shape if self.compare == "shape" else self._level
-        return jnp.sqrt(self.weight) * compared(fitted, measured)
+        parts = [compared(decibel(fitted), decibel(self.measured)), self._shares(fitted)]
+        return jnp.sqrt(self.weight) * jnp.concatenate(parts)
 
     def _shape(self, fitted: Spectrum, measured: Spectrum) -> Float[Array, " residuals"]:
         root = jnp.sqrt(self.counted)[None, :]
@@ -110,6 +110,13 @@ class SpectrumLoss(Loss):
     def _level(self, fitted: Spectrum, measured: Spectrum) -> Float[Array, " residuals"]:
         root = jnp.sqrt(self.counted / fitted.shape[0])[None, :]
         return (root * (fitted - measured) / self.sd).reshape(-1)
+
+    def _shares(self, fitted: Spectrum) -> Float[Array, " residuals"]:
+        def share(density: Spectrum) -> Float[Array, "bands nodes"]:
+            return (self.inside @ density) / jnp.sum(density, axis=0, keepdims=True)
+
+        root = jnp.sqrt(self.counted / max(self.inside.shape[0], 1))[None, :]
+        return (root * (share(fitted) - share(self.measured)) / self.band_sd).reshape(-1)
 
 
 class ConnectivityLoss(Loss):
@@ -129,9 +136,12 @@ class ConnectivityLoss(Loss):
         if self.measured.shape[0] < 2:
             raise ValueError("`measured` has 1 region: at least 2 regions are needed for a pair.")
         if _checks.is_concrete(self.measured) and not np.allclose(self.measured, self.measured.T):
-            raise ValueError("`measured` must be symmetric: take the mean of it and its transpose.")
+            raise ValueError(
+                "`measured` is not symmetric, as correlations are: take the mean of it and its transpose."
+            )
+        _require_correlations(self.measured)
         self.weight = _checks.non_negative("weight", _checks.as_float_array(weight, "weight"))
-        self.band = band
+        self.band = None if band is None else _checks.band("band", band)
 
     @property
     def highest(self) -> float | None:
@@ -151,12 +161,53 @@ class SumOfLosses(Loss):
 
     parts: tuple[Loss, ...]
 
+    def __check_init__(self):
+        wanted = "a tuple of losses such as (rj.SpectrumLoss(...), rj.ConnectivityLoss(...))"
+        _checks.instance("parts", self.parts, tuple, wanted)
+        if not self.parts:
+            raise ValueError(f"`parts` is empty: give {wanted}.")
+        for part in self.parts:
+            _checks.instance("parts", part, Loss, wanted)
+
     @property
     def highest(self) -> float | None:
         return max((part.highest for part in self.parts if part.highest is not None), default=None)
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
         return jnp.concatenate([part.residual(prediction) for part in self.parts])
+
+
+def _inside(frequencies: Array, bands: Sequence[tuple[float, float]]) -> np.ndarray:
+    """Which bins each band holds, (bands, F)."""
+    bins = np.asarray(frequencies)
+    inside = np.zeros((len(bands), bins.size))
+    for number, (low, high) in enumerate(bands):
+        inside[number] = (bins >= low) & (bins <= high)
+        if not inside[number].any():
+            raise ValueError(
+                f"`bands` has {low:g}-{high:g} Hz, which holds no bin of {bins.min():g}-{bins.max():g} Hz: "
+                "widen or leave out that band."
+            )
+    return inside
+
+
+def _checked_spectra(frequencies: Any, measured: Any) -> tuple[Array, Array]:
+    """Bins and spectra that agree in shape, all above zero."""
+    frequencies = _checks.positive(
+        "frequencies", _checks.as_float_array(frequencies, "frequencies"), "Hz"
+    )
+    if frequencies.ndim != 1:
+        raise ValueError(
+            f"`frequencies` must be a list of hertz (F,), got shape {frequencies.shape}."
+        )
+    measured = _checks.as_float_array(measured, "measured")
+    bins = frequencies.shape[0]
+    if measured.ndim != 2 or measured.shape[0] != bins:
+        raise ValueError(
+            f"`measured` must have shape ({bins}, nodes), one row a frequency, got {measured.shape}: "
+            "transpose it if regions lead."
+        )
+    return frequencies, _checks.positive("measured", measured, "power per hertz, not decibel")
 
 
 def _share(regions: Any, nodes: int) -> np.ndarray:
@@ -186,6 +237,16 @@ def _require_shape(measured: Spectrum) -> None:
         if flat.size:
             raise ValueError(
                 f"`measured` is flat in region {flat[0]}: it has no shape, leave it out or compare='level'."
+            )
+
+
+def _require_correlations(measured: Pairwise) -> None:
+    if _checks.is_concrete(measured):
+        largest = float(np.abs(np.asarray(measured)).max())
+        if largest > 1 + 1e-6:
+            raise ValueError(
+                f"`measured` must hold correlations between -1 and 1, got {largest:g}: divide a covariance by "
+                "its standard deviations, and take the tanh of Fisher's z."
             )
 
 

@@ -53,8 +53,12 @@ class Simulated(Route):
     def __check_init__(self):
         for name in ("duration", "dt", "segment"):
             _checks.known(name, getattr(self, name), "s")
-        if self.seeds < 1:
-            raise ValueError(f"`seeds` must be at least 1, got {self.seeds}.")
+        _checks.known("transient", self.transient, "s", zero=True)
+        _checks.multiple("save_every", self.interval, self.dt, "steps")
+        _checks.multiple("duration", self.duration, self.interval, "samples")
+        if self.transient:
+            _checks.multiple("transient", self.transient, self.interval, "samples")
+        _checks.whole("seeds", self.seeds)
         if self.segment > self.duration:
             raise ValueError(
                 f"`segment` of {self.segment:g} s is longer than `duration` {self.duration:g} s: "

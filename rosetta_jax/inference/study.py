@@ -7,7 +7,8 @@ region the curve's do so too, the model with shared parameters is one of the bas
 out so is the interpolation of the others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -17,6 +18,7 @@ import numpy as np
 import optax
 from scipy.interpolate import CubicSpline
 
+from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Int, PRNGKeyArray, Spectrum
 from rosetta_jax.data import Recordings
 from rosetta_jax.inference.curves import Curve, PowerLaw, PowerLawAndGaussian, TwoLorentzians
@@ -59,6 +61,11 @@ class Scored(eqx.Module):
         return self.judged.correlations.mean(axis=1)
 
     @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended its descent."""
+        return self.result is not None and self.result.metadata.get("interrupted", False)
+
+    @property
     def mean_score(self) -> float:
         """The mean over the people who were fitted, NaN where nobody was."""
         return _mean_known(self.scores)
@@ -78,6 +85,12 @@ class Study(eqx.Module):
     model: Scored
     baselines: dict[str, Scored]
     measured_alpha: Float[np.ndarray, "people nodes"]
+    not_fitted: tuple[str, ...] = ()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the study before all was fitted: the model, or the baselines `not_fitted`."""
+        return bool(self.not_fitted) or self.model.interrupted
 
     @property
     def result(self) -> FitResult:
@@ -98,8 +111,9 @@ class StudySettings(eqx.Module):
 
     `width`, where given, lets the preset's regional parameters deviate in each region by so much of their
     prior's own width; `left_out` is "nothing", "bins" or "regions": what is not fitted, and judged; `depth` is
-    that of `SpectrumLoss`. By default, what is shared is found by Levenberg-Marquardt, and what is regional by
-    400 steps of Adam, with a prior and depth to match.
+    that of `SpectrumLoss`, and `share_sd` how far relative alpha of a region may be off (None: it does not
+    count). By default, what is shared is found by Levenberg-Marquardt without it, and what is regional by 400
+    steps of Adam with a `share_sd` of 0.1.
     """
 
     starts: int
@@ -108,6 +122,7 @@ class StudySettings(eqx.Module):
     width: float | None
     left_out: str
     depth: float
+    share_sd: float | None
     prior_weight: float
 
     def __init__(
@@ -118,15 +133,17 @@ class StudySettings(eqx.Module):
         width: float | None = None,
         left_out: str = "nothing",
         depth: float | None = None,
+        share_sd: float | None = None,
         prior_weight: float | None = None,
     ):
         shared = width is None
-        self.starts = starts
+        self.starts = _checks.whole("starts", starts)
         self.method = (LevenbergMarquardt() if shared else _patient()) if method is None else method
         self.route = Theory() if route is None else route
         self.width = width
         self.left_out = left_out
-        self.depth = (0.07 if shared else 1.0) if depth is None else depth
+        self.depth = (0.07 if shared else 0.3) if depth is None else depth
+        self.share_sd = 0.1 if share_sd is None and not shared else share_sd
         self.prior_weight = (1e-3 if shared else 1e-5) if prior_weight is None else prior_weight
 
 
@@ -148,42 +165,68 @@ def study(
     """Fit a preset, and every baseline with the same objective and starts, to recordings.
 
     `changes` sets parameters of the network by path before the fit (a fixed speed, say).
+
+    One Ctrl-C ends the study cleanly: what the model's descent found until then is judged and returned, no
+    baseline is fitted any more, and those that are missing are named in `not_fitted`. A baseline that it cut
+    short is among them, since one fitted by half would flatter the model.
     """
     settings = StudySettings() if settings is None else settings
     _, bins, nodes = recordings.spectra.shape
     judged = judgement(settings.left_out, bins, nodes)
-    losses = judged.losses(recordings, settings.depth)
+    losses = judged.losses(recordings, settings.depth, settings.share_sd)
     fitting = _Fitting(recordings, judged, losses, settings, key, show_progress)
     networks = [
         replace(preset.network(connectome), changes or {}) for connectome in recordings.connectomes
     ]
     model = fitting.fitted(networks, preset.free, preset.regional, "network")
-    baselines = _curves(fitting)
+    attempts = _curves(fitting)
     lone = [replace(network, {"gain": 0.0}) for network in networks]
     free = {path: prior for path, prior in preset.free.items() if path not in ("gain", "speed")}
-    baselines["same model at gain 0"] = fitting.fitted(lone, free, preset.regional, "gain 0")
+    attempts["same model at gain 0"] = partial(
+        fitting.fitted, lone, free, preset.regional, "gain 0"
+    )
     if settings.width is not None:
-        shared = fitting.fitted(networks, preset.free, (), "all regions alike")
-        baselines["same model, all regions alike"] = shared
+        attempts["same model, all regions alike"] = partial(
+            fitting.fitted, networks, preset.free, (), "all regions alike"
+        )
+    baselines = _until_interrupted(attempts, model.interrupted)
+    not_fitted = tuple(name for name in attempts if name not in baselines)
     if settings.left_out == "bins":
         interpolated = _interpolated(recordings, judged)
         baselines["interpolation of the fitted bins"] = fitting.judged_as(interpolated)
     baselines["own mean spectrum (ceiling)"] = fitting.judged_as(_own_mean(recordings))
     maps = [judged.alpha(recordings.frequencies, spectra) for spectra in recordings.spectra]
-    return Study(recordings, tuple(networks), judged, model, baselines, np.stack(maps))
+    return Study(recordings, tuple(networks), judged, model, baselines, np.stack(maps), not_fitted)
 
 
-def _curves(fitting: "_Fitting") -> dict[str, Scored]:
-    """The curves without a brain; where the model is regional, the best of them too."""
+def _until_interrupted(attempts: dict[str, "_Attempt"], interrupted: bool) -> dict[str, Scored]:
+    """What each attempt finds, in turn, until Ctrl-C; the one that it cuts short is left out."""
+    found: dict[str, Scored] = {}
+    for name, attempt in attempts.items():
+        try:
+            scored = None if interrupted else attempt()
+        except KeyboardInterrupt:
+            scored = None
+        if scored is None or scored.interrupted:
+            break
+        found[name] = scored
+    return found
+
+
+_Attempt = Callable[[], Scored]
+
+
+def _curves(fitting: "_Fitting") -> dict[str, _Attempt]:
+    """Fits of the curves without a brain; where the model is regional, the best of them too."""
     people, _, nodes = fitting.recordings.spectra.shape
-    shared = {
-        name: fitting.fitted([curve()] * people, curve.free(), (), name)
+    shared: dict[str, _Attempt] = {
+        name: partial(fitting.fitted, [curve()] * people, curve.free(), (), name)
         for name, curve in BASELINES.items()
     }
     if fitting.settings.width is None:
         return shared
     curves = [TwoLorentzians(nodes=nodes)] * people
-    regional = fitting.fitted(curves, TwoLorentzians.free(), _REGIONAL, "curves by region")
+    regional = partial(fitting.fitted, curves, TwoLorentzians.free(), _REGIONAL, "curves by region")
     return shared | {"two Lorentzians and 1/f by region": regional}
 
 
@@ -214,7 +257,13 @@ class _Fitting(eqx.Module):
             show_progress=self.show_progress,
             name=f"{name:<24}",
         )
-        return self._predicted(models, result, FreeParameters(models[0], free).size)
+        numbers = FreeParameters(models[0], free).size
+        try:
+            return self._predicted(models, result, numbers)
+        except KeyboardInterrupt:
+            # What was found is judged all the same, and nothing after it is begun.
+            result.metadata["interrupted"] = True
+            return self._predicted(models, result, numbers)
 
     def _predicted(self, models: list[Any], result: FitResult, numbers: int) -> Scored:
         frequencies = jnp.asarray(self.recordings.frequencies, jnp.result_type(float))
@@ -224,7 +273,9 @@ class _Fitting(eqx.Module):
         for person, model in enumerate(prepared):
             status, spectrum = _predicted(result.model(model, person), frequencies, route, key)
             statuses.append(int(status))
-            spectra.append(np.asarray(spectrum))
+            # A start that was never evaluated, after Ctrl-C, is no fit.
+            fitted = np.isfinite(result.losses[person])
+            spectra.append(np.where(fitted, np.asarray(spectrum), np.nan))
         stable = tuple(
             status == Status.ok and bool(np.isfinite(result.losses[person]))
             for person, status in enumerate(statuses)

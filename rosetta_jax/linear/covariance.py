@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Float, Int, Pairwise, Scalar
 from rosetta_jax.forcing import WhiteNoise
 from rosetta_jax.linear.solves import factorised, inverse
@@ -67,6 +68,7 @@ def functional_connectivity(
 
 
 @eqx.filter_jit
+@full_precision
 def _covariance(
     network: Network, band: tuple[float, float] | None, check: bool
 ) -> LinearConnectivity:
@@ -83,6 +85,7 @@ def _covariance(
     return LinearConnectivity(jnp.where(status == Status.ok, matrix, jnp.nan), status)
 
 
+@full_precision
 def covariance_of(linearisation: Linearisation, band: tuple[float, float] | None) -> Pairwise:
     """The covariance of the signals, (nodes, nodes), without a judgement of stability."""
     network = linearisation.network

@@ -17,6 +17,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Bool, Channels, Float, Int, Scalar
 from rosetta_jax.linear.blocks import Blocks, linearise, loop
 from rosetta_jax.linear.resolvent import resolvent
@@ -59,6 +60,7 @@ def fixed_point(system: Network | Rung, *, inputs: Any = None, start: Any = None
 
 
 @eqx.filter_jit
+@full_precision
 def _found(network: Network, inputs: Any, start: Any) -> FixedPoint:
     dtype = network.connectome.weights.dtype
     begin = stack_state(start).astype(dtype)

@@ -16,6 +16,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Inexact, Int
 
 
@@ -94,6 +95,7 @@ def inverse(matrix: Inexact[Array, "n n"]) -> Inexact[Array, "n n"]:
 
 
 @inverse.defjvp
+@full_precision
 def _inverse_derivative(primals: Any, tangents: Any) -> tuple[Array, Array]:
     (matrix,), (change,) = primals, tangents
     found = inverse(matrix)

@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 
 from rosetta_jax import _checks
+from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Complex, CrossSpectrum, Float, Int, Scalar, Spectrum
 from rosetta_jax.linear.blocks import (
     Blocks,
@@ -103,6 +104,7 @@ def power_spectrum(
     return _spectrum(network, _frequencies(frequencies), network.noise_ports, check, power_density)
 
 
+@full_precision
 def power_density(linearisation: Linearisation, omega: Float[Array, " frequencies"]) -> Spectrum:
     """Two-sided power density at angular frequencies, without a judgement of stability."""
     noise = linearisation.inputs_density(omega)
@@ -124,6 +126,7 @@ def cross_spectrum(
     return _spectrum(network, _frequencies(frequencies), network.noise_ports, check, cross_density)
 
 
+@full_precision
 def cross_density(
     linearisation: Linearisation, omega: Float[Array, " frequencies"]
 ) -> CrossSpectrum:
@@ -215,6 +218,7 @@ def _power(
 
 
 @_power.defjvp
+@full_precision
 def _power_derivative(primals: Any, tangents: Any) -> tuple[Array, Array]:
     node, K, noise = primals
     d_node, d_K, d_noise = tangents
@@ -239,6 +243,7 @@ def _power_derivative(primals: Any, tangents: Any) -> tuple[Array, Array]:
 
 
 @eqx.filter_jit
+@full_precision
 def _spectrum(
     network: Network,
     frequencies: Float[Array, " frequencies"],

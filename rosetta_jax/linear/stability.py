@@ -23,6 +23,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Bool, Float, Int, Scalar
 from rosetta_jax.linear.blocks import Blocks, linearise, loop, transport_at
 from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point
@@ -78,6 +79,7 @@ def stability(system: Network | Rung, point: FixedPoint | None = None) -> Stabil
 
 
 @eqx.filter_jit
+@full_precision
 def _counted(network: Network, point: FixedPoint) -> Stability:
     blocks = linearise(network, point.state, point.arriving, network.rung.Inputs(), ())
     nodes = _node_grid(blocks)

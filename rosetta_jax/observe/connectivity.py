@@ -61,11 +61,11 @@ def functional_connectivity(
 def _in_band(
     signal: ArrayLike, band: tuple[float, float], dt: ArrayLike | None, segment: ArrayLike
 ) -> Pairwise:
-    low, high = band
+    low, high = _checks.band("band", band)
     if dt is None:
-        raise ValueError("`dt` (s) is needed for the connectivity of a `band`.")
-    if not 0 <= low < high:
-        raise ValueError(f"`band` must be two hertz in order, such as (8, 12), got {band}.")
+        raise ValueError(
+            "`dt` is missing, which the connectivity of a `band` needs: give the sampling interval in seconds."
+        )
     crossed = cross_spectrum(signal, dt, segment=segment)
     dt, segment = _checks.known("dt", dt, "s"), _checks.known("segment", segment, "s")
     frequencies = np.fft.rfftfreq(round(segment / dt), dt)

@@ -28,6 +28,8 @@ from rosetta_jax._types import Array, Complex, CrossSpectrum, Float, Series, Spe
 
 # w_n = sum_m a_m cos(2 pi m n / N), periodic ("DFT-even"), as an estimator wants them.
 _WINDOWS = {"boxcar": (1.0,), "hann": (0.5, -0.5)}
+# Fewer samples a segment tell of nothing but a wrong unit.
+_FEWEST = 8
 _DETRENDS = ("constant", "linear", "none")
 
 
@@ -89,7 +91,7 @@ def power_spectrum(
     **Returns:** a `PowerSpectrum`, agreeing with `scipy.signal.welch` to rounding.
 
     **Raises:** `ValueError` for a signal that is not (time, nodes), real and finite, a segment that
-    is longer than the series or shorter than two samples, a traced `dt` or `segment`, or an unknown
+    is longer than the series or shorter than eight samples, a traced `dt` or `segment`, or an unknown
     `window` or `detrend`.
     """
     signal, cut = _edge(signal, dt, segment, overlap, window, detrend)
@@ -260,10 +262,10 @@ def _lengths(dt: Any, segment: Any) -> tuple[float, int]:
     """The sampling interval in seconds and a segment's samples."""
     dt, segment = _checks.known("dt", dt, "s"), _checks.known("segment", segment, "s")
     length = round(segment / dt)
-    if length < 2:
+    if length < _FEWEST:
         raise ValueError(
             f"`segment` of {segment:g} s holds {length} samples at dt = {dt:g} s, needs at least "
-            "2: lengthen it, or check that both are in seconds."
+            f"{_FEWEST}: lengthen it, or check that both are in seconds."
         )
     return dt, length
 

@@ -15,6 +15,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from rosetta_jax.results import whole_file
+
 try:
     import jinja2
 except ModuleNotFoundError as error:
@@ -91,11 +93,10 @@ def write_page(
     provenance: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write `page(...)` to `path`, whole or not at all, and return it. Its folder must exist."""
-    path = Path(path)
     text = page(title, summary, sections, facts, provenance)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    return partial.replace(path)
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+    return Path(path)
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,17 @@ def solve(
     past: Callable[[Scalar], Any] | None,
 ) -> tuple[Float[Array, "time nodes"], Any, Int[Array, ""]]:
     """Signal and states of `network` at `times` (s, from 0), and a status."""
-    noisy = network.noise is not None or network.sensor is not None
-    if noisy or network.connectome.lengths is not None:
+    parts = {
+        "noise": network.noise,
+        "sensor": network.sensor,
+        "lengths": network.connectome.lengths,
+    }
+    found = [name for name, part in parts.items() if part is not None]
+    if found:
         raise ValueError(
-            "`controller`: adaptive steps need a network without delays and noise: leave it out "
-            "to march "
-            "in fixed steps, or drop `noise`, `sensor` and the connectome's `lengths`."
+            "`controller`: adaptive steps need a network without delays and noise, got one with "
+            f"{', '.join(f'`{name}`' for name in found)}: drop that, or leave `controller` out to march in "
+            "fixed steps."
         )
 
     def field(t: Any, state: Any, _: Any) -> Any:

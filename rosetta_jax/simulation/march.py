@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Bool
 
+from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Channels, Float, Int, Nodal, PRNGKeyArray, Scalar
 from rosetta_jax.forcing import Noise, NoiseProcess
 from rosetta_jax.network import Network
@@ -153,6 +154,7 @@ class March(eqx.Module):
 
 
 @eqx.filter_jit
+@full_precision
 def march(
     network: Network,
     dt: Float[Array, ""],
@@ -235,7 +237,7 @@ def _advance(
 def _process(noise: Noise) -> NoiseProcess:
     if not isinstance(noise, NoiseProcess):
         raise ValueError(
-            f"{type(noise).__name__} describes spectra only and cannot be drawn in time: simulate "
+            f"`noise`: {type(noise).__name__} describes spectra only and cannot be drawn in time: simulate "
             "with rj.PowerLawProcess, which has the same density over a band, rj.WhiteNoise or "
             "rj.OrnsteinUhlenbeck."
         )

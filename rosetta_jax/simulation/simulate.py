@@ -17,9 +17,13 @@ from rosetta_jax.simulation.adaptive import solve
 from rosetta_jax.simulation.march import PAGE, Plan, march
 from rosetta_jax.simulation.saving import decimation
 from rosetta_jax.simulation.solution import Solution
-from rosetta_jax.system import Rung
+from rosetta_jax.system import Rung, stack_state, unstack_state
 
 SAVES = ("signal", "states")
+# Steps are counted in 32 bits; more bytes than these no machine holds.
+_MOST_STEPS, _MOST_BYTES = 2**31 - 1, 2**36
+# Seconds: shorter steps are always tried. An explicit solver diverges beyond so many time scales a step.
+_LONG_STEP, _BEYOND_STABLE = 0.02, 5.0
 
 
 def simulate(
@@ -57,15 +61,23 @@ def simulate(
     """
     network = as_network(system)
     step = _checks.known("dt", dt, "s")
-    factor = _whole("save_every", step if save_every is None else save_every, step)
+    factor = _checks.multiple(
+        "save_every", step if save_every is None else save_every, step, "steps"
+    )
     every = factor * step
-    samples = _count("duration", duration, every)
-    dropped = _count("transient", transient, every) if transient else 0
+    samples = _checks.multiple("duration", duration, every, "samples")
+    dropped = _checks.multiple("transient", transient, every, "samples") if transient else 0
+    _check_length(network, factor * (samples + dropped), samples)
+    if isinstance(save, str):
+        raise TypeError(f'`save` must be a list of names such as ("signal",), got {save!r}.')
     for name in save:
         _checks.one_of("save", name, SAVES)
+    if past is not None:
+        _check_past(network, past)
     dtype = jnp.result_type(float)
     times = jnp.asarray((dropped + np.arange(samples)) * every, dtype)
     if controller is not None:
+        _check_adaptive(solver, controller)
         signal, states, status = solve(
             network,
             times,
@@ -77,6 +89,7 @@ def simulate(
         )
         states = states if "states" in save else None
     else:
+        _check_step(network, step, solver)
         plan = _plan(network, step, factor, samples, dropped, "states" in save, solver, block)
         signal, states, status = march(
             network, jnp.asarray(step, dtype), _key(network, key), plan, past
@@ -95,9 +108,7 @@ def _plan(
     block: int | None,
 ) -> Plan:
     steps = (samples + dropped) * factor
-    size = min(max(64, math.isqrt(steps)), 1024) if block is None else block
-    if size < 1:
-        raise ValueError(f"`block` must be at least one step, got {block}.")
+    size = min(max(64, math.isqrt(steps)), 1024) if block is None else _checks.whole("block", block)
     # Whole pages of noise where they fit, so that none is drawn twice.
     pages = math.lcm(factor, PAGE)
     unit = pages if block is None and pages <= size else factor
@@ -115,26 +126,82 @@ def _plan(
 
 def _key(network: Network, key: PRNGKeyArray | None) -> PRNGKeyArray:
     if key is not None:
-        return key
+        return _checks.key("key", key)
     if network.noise is not None or network.sensor is not None:
         raise ValueError("`key` is needed where there is noise: give key=jax.random.key(seed).")
     return jax.random.key(0)
 
 
-def _whole(name: str, value: float, step: float) -> int:
-    ratio = _checks.known(name, value, "s") / step
-    if abs(ratio - round(ratio)) > 1e-6 * ratio or round(ratio) < 1:
+def _check_length(network: Network, steps: int, samples: int) -> None:
+    """Raise for marches that no machine holds, as where seconds are given in milliseconds."""
+    size = 8 * samples * network.nodes
+    if steps > _MOST_STEPS or size > _MOST_BYTES:
         raise ValueError(
-            f"`{name}` must be a whole number of steps: {value} s is {ratio:g} steps of {step} s."
+            f"`duration` takes {steps:.3g} steps and keeps {size / 2**30:.3g} GiB: give `duration` and `dt` "
+            "in seconds, lengthen `dt`, or thin by `save_every`."
         )
-    return round(ratio)
 
 
-def _count(name: str, value: float, every: float) -> int:
-    """How many samples `every` s apart make up `value` s."""
-    ratio = _checks.known(name, value, "s") / every
-    if abs(ratio - round(ratio)) > 1e-6 * max(ratio, 1.0) or round(ratio) < 1:
-        raise ValueError(
-            f"`{name}` must be a whole number of samples: {value} s is {ratio:g} times {every} s."
+def _check_past(network: Network, past: Any) -> None:
+    """Raise where `past` is no function of time that gives a state."""
+    if not callable(past):
+        raise TypeError(
+            "`past` must be a function of time (s) that gives a state, such as `lambda t: state`, got "
+            f"{_checks.shown(past)}."
         )
-    return round(ratio)
+    wanted = jax.eval_shape(network.start)
+    found = jax.eval_shape(past, jax.ShapeDtypeStruct((), jnp.result_type(float)))
+    shapes = [jax.tree.map(lambda leaf: leaf.shape, tree) for tree in (wanted, found)]
+    if jax.tree.structure(wanted) != jax.tree.structure(found) or shapes[0] != shapes[1]:
+        raise ValueError(
+            f"`past` must give a {type(wanted).__name__} of {network.nodes} nodes, as `network.start()` does, "
+            f"got {_checks.shown(shapes[1])}."
+        )
+
+
+def _check_adaptive(solver: Any, controller: Any) -> None:
+    kinds = diffrax.AbstractStepSizeController, diffrax.AbstractSolver
+    _checks.instance("controller", controller, kinds[0], "a diffrax.PIDController(rtol, atol)")
+    if solver is not None:
+        _checks.instance("solver", solver, kinds[1], "a diffrax solver such as diffrax.Tsit5()")
+
+
+def _check_step(network: Network, dt: float, solver: Any) -> None:
+    """Raise for a solver that cannot march, and for steps that no explicit solver survives."""
+    if solver is not None:
+        _checks.instance(
+            "solver", solver, diffrax.AbstractSolver, "a diffrax solver such as diffrax.Heun()"
+        )
+        if isinstance(solver, diffrax.AbstractImplicitSolver):
+            raise ValueError(
+                f"`solver` {type(solver).__name__} is implicit, which a march is not: take diffrax.Heun() or "
+                "diffrax.Dopri5()."
+            )
+    # Only steps so long are looked at, which all that are given in milliseconds are.
+    if dt >= _LONG_STEP and _checks.is_concrete(network):
+        fastest = _fastest(network)
+        if dt * fastest > _BEYOND_STABLE:
+            raise ValueError(
+                f"`dt` of {dt:g} s is {dt * fastest:.3g} times the shortest time scale of "
+                f"{type(network.rung).__name__}, {1 / fastest:.2g} s: give seconds, not milliseconds, and a "
+                "tenth of that time scale at most."
+            )
+
+
+def _fastest(network: Network) -> float:
+    """The largest rate (1/s) of a node alone at its start: of the eigenvalues of its linearisation."""
+    with jax.ensure_compile_time_eval():
+        state, inputs = network.start(), network.rung.Inputs()
+
+        def flow(stacked: Any) -> Any:
+            unstacked = unstack_state(network.rung, stacked)
+            return stack_state(network.rung.vector_field(jnp.zeros(()), unstacked, inputs))
+
+        stacked = stack_state(state)
+        # Nodes side by side: one derivative a component serves all of them.
+        columns = [
+            jax.jvp(flow, (stacked,), (jnp.zeros_like(stacked).at[row].set(1.0),))[1]
+            for row in range(stacked.shape[0])
+        ]
+        jacobians = np.stack([np.asarray(column).T for column in columns], axis=-1)
+    return float(np.abs(np.linalg.eigvals(jacobians)).max())

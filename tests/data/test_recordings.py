@@ -210,7 +210,7 @@ def test_pickled_objects_are_refused(tmp_path):
 
 def test_recordings_made_by_hand_must_agree():
     connectome, spectra = Connectome(WEIGHTS[0]), np.swapaxes(PSD, 1, 2)
-    with pytest.raises(ValueError, match="2 people and 1 connectomes"):
+    with pytest.raises(ValueError, match="has 1 for spectra of 2 people"):
         Recordings(np.arange(1.0, 6.0), spectra, (connectome,))
     with pytest.raises(ValueError, match=r"3 regions and `weights` \[4\]"):
         Recordings(np.arange(1.0, 6.0), spectra, (Connectome(np.zeros((4, 4))),) * 2)

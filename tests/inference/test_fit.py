@@ -295,7 +295,7 @@ def test_nobody_is_refused():
 
 
 def test_no_start_is_refused():
-    with pytest.raises(ValueError, match="`starts` must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="`starts` must be a whole number from 1, got 0"):
         curve_fit(starts=0)
 
 

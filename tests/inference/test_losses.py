@@ -180,3 +180,51 @@ def test_gradients_agree_with_central_differences(gradients, number):
     # Over all frequencies the integral runs on a grid that follows the parameters, to about 1e-6.
     atol = 5e-6 if list(LOSSES)[number] == "connectivity" else 1e-8
     np.testing.assert_allclose(exact, measured, rtol=1e-6, atol=atol)
+
+
+# --- bands and regions
+
+
+def test_a_band_adds_the_squared_difference_of_its_share():
+    bands = ((8.0, 13.0), (13.5, 30.0))
+    loss = SpectrumLoss(F, MEASURED, bands=bands, band_sd=0.2)
+    plain = SpectrumLoss(F, MEASURED)
+    inside = [(low <= F) & (high >= F) for low, high in bands]
+    curve = np.broadcast_to((F**-1.5)[:, None], MEASURED.shape)
+    shares = [[p[mask].sum(0) / p.sum(0) for mask in inside] for p in (curve, MEASURED)]
+    expected = np.mean((np.array(shares[0]) - np.array(shares[1])) ** 2) / 0.2**2
+    prediction = predict(PowerLaw(1.5))
+    found = total(loss, prediction) - total(plain, prediction)
+    assert found == pytest.approx(expected, rel=1e-10) and expected > 1e-4
+
+
+def test_only_the_named_regions_count():
+    prediction = predict(PowerLaw(1.5))
+    nodes = MEASURED.shape[1]
+    each = [
+        total(SpectrumLoss(F, MEASURED, regions=[node], bands=((8.0, 13.0),)), prediction)
+        for node in range(nodes)
+    ]
+    assert np.unique(each).size == nodes
+    two = total(SpectrumLoss(F, MEASURED, regions=[0, 1], bands=((8.0, 13.0),)), prediction)
+    assert two == pytest.approx((each[0] + each[1]) / 2, rel=1e-12)
+    flags = np.arange(nodes) < 2
+    assert total(SpectrumLoss(F, MEASURED, regions=flags, bands=((8.0, 13.0),)), prediction) == two
+    level = SpectrumLoss(F, MEASURED, regions=[0], compare="level")
+    difference = 10 * np.log10(F**-1.5 / MEASURED[:, 0])
+    assert total(level, prediction) == pytest.approx(np.mean(difference**2), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "more, message",
+    [
+        ({"bands": ((200.0, 210.0),)}, "`bands` has 200-210 Hz, which holds no bin"),
+        ({"regions": []}, "`regions` names none"),
+        ({"regions": [0, 99]}, "`regions` must lie between 0 and"),
+        ({"regions": [0, 0]}, "`regions` must be different indices"),
+        ({"regions": [True]}, "flags or indices"),
+    ],
+)
+def test_bands_and_regions_that_are_not_there_are_refused(more, message):
+    with pytest.raises(ValueError, match=message):
+        SpectrumLoss(F, MEASURED, **more)

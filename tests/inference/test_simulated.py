@@ -169,7 +169,7 @@ def test_a_curve_needs_no_march():
     "make, message",
     [
         (lambda: rj.Simulated(1.0, segment=2.0), "`segment` of 2 s is longer than `duration` 1 s"),
-        (lambda: rj.Simulated(10.0, seeds=0), "`seeds` must be at least 1"),
+        (lambda: rj.Simulated(10.0, seeds=0), "`seeds` must be a whole number from 1"),
         (lambda: rj.Simulated(-1.0), "`duration` must be one positive number"),
         (lambda: ROUTE.prepared([network()], 55.0), "the loss asks for 55 Hz"),
     ],

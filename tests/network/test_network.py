@@ -129,7 +129,7 @@ def test_a_bare_rung_with_regional_parameters_is_lifted_to_as_many_nodes():
 
 
 def test_anything_else_is_no_system(as_users_run_it):
-    with pytest.raises(TypeError, match="expected a Network or a Rung, got str"):
+    with pytest.raises(TypeError, match=r"`system` must be .*, got .StuartLandau"):
         as_network("StuartLandau")
 
 

@@ -97,10 +97,10 @@ def test_states_are_kept_only_when_asked_for():
         ({"dt": -1e-3}, r"`dt` must be one positive number \(s\)"),
         ({"transient": -0.1}, "`transient` must be one positive number"),
         ({"transient": 0.0105}, "`transient` must be a whole number of samples"),
-        ({"save_every": 2.5e-3}, "`save_every` must be a whole number of steps.*2.5 steps"),
+        ({"save_every": 2.5e-3}, "`save_every` must be a whole number of steps.*2.5 times"),
         ({"save_every": 1e-4}, "`save_every` must be a whole number of steps"),
         ({"save": ("signals",)}, "`save` is 'signals'. Did you mean 'signal'"),
-        ({"block": 0}, "`block` must be at least one step"),
+        ({"block": 0}, "`block` must be a whole number from 1"),
     ],
 )
 def test_what_does_not_fit_is_refused(arguments, complaint):
