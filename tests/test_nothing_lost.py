@@ -11,11 +11,12 @@ import pytest
 import typer.testing
 
 import rosetta_jax as rj
-from rosetta_jax import optimise, results
+from rosetta_jax import results
 from rosetta_jax.cli.app import app
 from rosetta_jax.data import Recordings
 from rosetta_jax.inference import Preset, StudySettings
 from rosetta_jax.inference.study import study
+from rosetta_jax.optimise import lanes
 
 study_module = sys.modules["rosetta_jax.inference.study"]
 
@@ -34,7 +35,7 @@ PRESET = Preset(network, {"rung.omega": rj.LogNormal(62.8, 0.2), "gain": rj.LogN
 
 def press_control_c(monkeypatch, before):
     """A true SIGINT before iteration number `before` of all descents, and at none after it."""
-    advance, made = optimise._Program.advance, []
+    advance, made = lanes._Program.advance, []
 
     def advanced(self, chunk):
         made.append(1)
@@ -42,7 +43,7 @@ def press_control_c(monkeypatch, before):
             signal.raise_signal(signal.SIGINT)
         advance(self, chunk)
 
-    monkeypatch.setattr(optimise._Program, "advance", advanced)
+    monkeypatch.setattr(lanes._Program, "advance", advanced)
     return made
 
 
@@ -127,7 +128,7 @@ def test_ctrl_c_in_a_fit_keeps_what_was_found(monkeypatch, tmp_path):
 
 
 def test_ctrl_c_while_compiling_ends_the_fit(monkeypatch):
-    monkeypatch.setattr(optimise._Program, "compile", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(lanes._Program, "compile", lambda *_: signal.raise_signal(signal.SIGINT))
     found = fitted()
     assert found.metadata["interrupted"] is True and np.isinf(found.losses).all()
     assert np.isnan(found.metadata["memory_mb"])

@@ -5,8 +5,7 @@ import numpy as np
 import optax
 import pytest
 
-from rosetta_jax import optimise
-from rosetta_jax.optimise import GradientDescent, LevenbergMarquardt, Objective, descend
+from rosetta_jax.optimise import GradientDescent, LevenbergMarquardt, Objective, descend, lanes
 from rosetta_jax.results import Status
 
 RNG = np.random.default_rng(3)
@@ -216,7 +215,7 @@ def test_times_are_measured():
 
 
 def interrupt_after(monkeypatch, calls):
-    advance, made = optimise._Program.advance, []
+    advance, made = lanes._Program.advance, []
 
     def interrupted(self, chunk):
         made.append(1)
@@ -224,7 +223,7 @@ def interrupt_after(monkeypatch, calls):
             raise KeyboardInterrupt
         advance(self, chunk)
 
-    monkeypatch.setattr(optimise._Program, "advance", interrupted)
+    monkeypatch.setattr(lanes._Program, "advance", interrupted)
 
 
 def test_an_interruption_returns_the_best_so_far(monkeypatch):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,23 @@ import typer
 
 from rosetta_jax import synthetic
 from rosetta_jax.cli.config import ConfigOption, SetOption, changes, used, write_config
+from rosetta_jax.cli.fit_options import (
+    BandOption,
+    DataOption,
+    DepthOption,
+    DurationOption,
+    LeftOut,
+    LeftOutOption,
+    MethodName,
+    MethodOption,
+    NormalisationOption,
+    RouteName,
+    RouteOption,
+    SeedsOption,
+    StartsOption,
+    StepOption,
+    WidthOption,
+)
 from rosetta_jax.cli.fit_report import write_results
 from rosetta_jax.cli.shared import (
     Precision,
@@ -31,94 +47,23 @@ from rosetta_jax.network import NORMALISATIONS
 from rosetta_jax.optimise import GradientDescent, LevenbergMarquardt
 
 
-class RouteName(StrEnum):
-    """How a network becomes a prediction."""
-
-    theory = "theory"
-    simulated = "simulated"
-
-
-class MethodName(StrEnum):
-    """How a loss is descended."""
-
-    auto = "auto"
-    levenberg_marquardt = "levenberg-marquardt"
-    adam = "adam"
-
-
-class LeftOut(StrEnum):
-    """What is judged without being fitted."""
-
-    nothing = "nothing"
-    bins = "bins"
-    regions = "regions"
-
-
-_REGIONAL, _SIMULATED = "Parameters by region", "Simulated route"
-
-WidthOption = Annotated[
-    float | None,
-    typer.Option(
-        "--by-region",
-        metavar="WIDTH",
-        rich_help_panel=_REGIONAL,
-        help="Let three of the rung's numbers deviate in every region, with a normal prior of this width in "
-        "units of their own prior (1 is a good choice). Without it all regions share them.",
-    ),
-]
-DepthOption = Annotated[
-    float | None,
-    typer.Option(
-        rich_help_panel=_REGIONAL,
-        help="How much the depth of a spectrum counts beside its shape: 0.07 for shared numbers, 0.3 by region.",
-    ),
-]
-LeftOutOption = Annotated[
-    LeftOut,
-    typer.Option(
-        rich_help_panel=_REGIONAL,
-        help="Fit bins (regions) 1, 3, 5... and judge 2, 4, 6..., or fit and judge all.",
-    ),
-]
-
-
 def fit(
     config: ConfigOption = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            help="Recordings, .npz with the keys `frequencies` (F,) Hz, `psd` (nodes, F) or (people, nodes, "
-            "F), `weights` (nodes, nodes) or (people, nodes, nodes), and optional `lengths` mm, `labels`, "
-            "`centres` mm. "
-            "Without it: the embedded synthetic recording."
-        ),
-    ] = None,
+    data: DataOption = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("rosetta-fit"),
     rung: RungOption = RungName.jansen_rit,
-    starts: Annotated[int, typer.Option(min=1, help="Starts a person.")] = 4,
+    starts: StartsOption = 4,
     seed: SeedOption = 0,
-    band: Annotated[tuple[float, float], typer.Option(help="Bins used, Hz.")] = (2.0, 45.0),
-    normalisation: Annotated[
-        str, typer.Option(help=f"Of the weights: {', '.join(NORMALISATIONS)} or none.")
-    ] = "eigenvalue",
-    method: Annotated[
-        MethodName,
-        typer.Option(help="auto: Levenberg-Marquardt for shared numbers, Adam by region."),
-    ] = MethodName.auto,
-    route: Annotated[
-        RouteName,
-        typer.Option(help="Exact theory, or simulations with gradients through every step."),
-    ] = RouteName.theory,
+    band: BandOption = (2.0, 45.0),
+    normalisation: NormalisationOption = "eigenvalue",
+    method: MethodOption = MethodName.auto,
+    route: RouteOption = RouteName.theory,
     by_region: WidthOption = None,
     depth: DepthOption = None,
     left_out: LeftOutOption = LeftOut.nothing,
-    duration: Annotated[
-        float, typer.Option(rich_help_panel=_SIMULATED, help="Seconds a seed.")
-    ] = 20.0,
-    dt: Annotated[float, typer.Option(rich_help_panel=_SIMULATED, help="Step, s.")] = 1e-3,
-    seeds: Annotated[
-        int, typer.Option(min=1, rich_help_panel=_SIMULATED, help="Noise seeds averaged each step.")
-    ] = 2,
+    duration: DurationOption = 20.0,
+    dt: StepOption = 1e-3,
+    seeds: SeedsOption = 2,
     assignments: SetOption = [],  # noqa: B006
     precision: PrecisionOption = Precision.auto,
     quiet: QuietOption = False,

@@ -182,13 +182,12 @@ def _parameter_maps(found: Study, person: int, of: str) -> dict[str, tuple[Any, 
     for path, values in found.result.values.items():
         if values.ndim == 2:
             described = parameters.info(found.networks[0], path)
-            name = path if described is None else described.description
-            figure = plot.glass_brain(
-                np.asarray(centres), values[person], name, found.result.units[path] or "1"
-            )
+            meaning = "" if described is None else f", {described.description}"
+            unit = found.result.units[path] or "1"
+            figure = plot.glass_brain(np.asarray(centres), values[person], path, unit)
             pictures[f"map_{path.replace('.', '_')}"] = (
                 figure,
-                f"Fitted {path} of every region{of}.",
+                f"Fitted {path}{meaning}, in every region{of}.",
             )
     return pictures
 

@@ -150,27 +150,11 @@ def fit(
     people = len(models)
     data, static = _stacked(list(zip(models, losses, jnp.arange(people), strict=True)))
     paths = jax.random.fold_in(key, 2**31)
-
-    def predicted(vector: Array, data: PyTree) -> tuple[Loss, Prediction]:
-        model, loss, person = eqx.combine(data, static)
-        return loss, route.predict(
-            parameters.apply(vector, model), jax.random.fold_in(paths, person)
-        )
-
-    def residuals(vector: Array, data: PyTree) -> Array:
-        loss, prediction = predicted(vector, data)
-        prior = jnp.sqrt(jnp.asarray(prior_weight, vector.dtype)) * parameters.prior_residual(
-            vector
-        )
-        return jnp.concatenate([loss.residual(prediction), prior])
-
-    def status(vector: Array, data: PyTree) -> Array:
-        return predicted(vector, data)[1].status
-
+    objective = _objective(parameters, route, static, prior_weight, paths)
     begin = _starts(parameters, models, key, starts)
     which = jnp.repeat(jnp.arange(people, dtype=jnp.int32), starts)
     descent = descend(
-        Objective(residuals, status),
+        objective,
         begin.reshape(people * starts, -1),
         data,
         which,
@@ -185,6 +169,32 @@ def fit(
         "route": str(route),
     }
     return _result(parameters, descent, people, starts, more)
+
+
+def _objective(
+    parameters: FreeParameters,
+    route: Route,
+    static: PyTree,
+    prior_weight: float,
+    paths: PRNGKeyArray,
+) -> Objective:
+    """The loss and the status of a vector for one person, whose arrays are `data` and the rest `static`."""
+
+    def predicted(vector: Array, data: PyTree) -> tuple[Loss, Prediction]:
+        model, loss, person = eqx.combine(data, static)
+        key = jax.random.fold_in(paths, person)
+        return loss, route.predict(parameters.apply(vector, model), key)
+
+    def residuals(vector: Array, data: PyTree) -> Array:
+        loss, prediction = predicted(vector, data)
+        weight = jnp.sqrt(jnp.asarray(prior_weight, vector.dtype))
+        prior = weight * parameters.prior_residual(vector)
+        return jnp.concatenate([loss.residual(prediction), prior])
+
+    def status(vector: Array, data: PyTree) -> Array:
+        return predicted(vector, data)[1].status
+
+    return Objective(residuals, status)
 
 
 def _starts(

@@ -1,0 +1,89 @@
+"""The options of `rosetta fit`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rosetta_jax.network import NORMALISATIONS
+
+
+class RouteName(StrEnum):
+    """How a network becomes a prediction."""
+
+    theory = "theory"
+    simulated = "simulated"
+
+
+class MethodName(StrEnum):
+    """How a loss is descended."""
+
+    auto = "auto"
+    levenberg_marquardt = "levenberg-marquardt"
+    adam = "adam"
+
+
+class LeftOut(StrEnum):
+    """What is judged without being fitted."""
+
+    nothing = "nothing"
+    bins = "bins"
+    regions = "regions"
+
+
+_REGIONAL, _SIMULATED = "Parameters by region", "Simulated route"
+
+WidthOption = Annotated[
+    float | None,
+    typer.Option(
+        "--by-region",
+        metavar="WIDTH",
+        rich_help_panel=_REGIONAL,
+        help="Let three of the rung's numbers deviate in every region, with a normal prior of this width in "
+        "units of their own prior (1 is a good choice). Without it all regions share them.",
+    ),
+]
+DepthOption = Annotated[
+    float | None,
+    typer.Option(
+        rich_help_panel=_REGIONAL,
+        help="How much the depth of a spectrum counts beside its shape: 0.07 for shared numbers, 0.3 by region.",
+    ),
+]
+LeftOutOption = Annotated[
+    LeftOut,
+    typer.Option(
+        rich_help_panel=_REGIONAL,
+        help="Fit bins (regions) 1, 3, 5... and judge 2, 4, 6..., or fit and judge all.",
+    ),
+]
+
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Recordings, .npz with the keys `frequencies` (F,) Hz, `psd` (nodes, F) or (people, nodes, "
+        "F), `weights` (nodes, nodes) or (people, nodes, nodes), and optional `lengths` mm, `labels`, "
+        "`centres` mm. "
+        "Without it: the embedded synthetic recording."
+    ),
+]
+StartsOption = Annotated[int, typer.Option(min=1, help="Starts a person.")]
+BandOption = Annotated[tuple[float, float], typer.Option(help="Bins used, Hz.")]
+NormalisationOption = Annotated[
+    str, typer.Option(help=f"Of the weights: {', '.join(NORMALISATIONS)} or none.")
+]
+MethodOption = Annotated[
+    MethodName,
+    typer.Option(help="auto: Levenberg-Marquardt for shared numbers, Adam by region."),
+]
+RouteOption = Annotated[
+    RouteName,
+    typer.Option(help="Exact theory, or simulations with gradients through every step."),
+]
+DurationOption = Annotated[float, typer.Option(rich_help_panel=_SIMULATED, help="Seconds a seed.")]
+StepOption = Annotated[float, typer.Option(rich_help_panel=_SIMULATED, help="Step, s.")]
+SeedsOption = Annotated[
+    int, typer.Option(min=1, rich_help_panel=_SIMULATED, help="Noise seeds averaged each step.")
+]
