@@ -1,7 +1,9 @@
 """Every notebook runs from top to bottom and says what its committed outputs say."""
 
+import gc
 import re
 import sys
+import warnings
 from pathlib import Path
 
 import jupyter_client
@@ -47,6 +49,11 @@ def executed(committed, tmp_path_factory):
         timeout=900,
         resources={"metadata": {"path": str(tmp_path_factory.mktemp(path.stem))}},
     ).execute()
+    del manager
+    # Sockets to the kernel that nobody closed: collected here, or another test would be blamed for them.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
     return notebook
 
 
