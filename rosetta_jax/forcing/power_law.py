@@ -26,6 +26,15 @@ _PER_DECADE = 1.5
 _BEYOND = 8.0
 
 
+def _strength() -> Any:
+    return parameter(
+        unit="port unit * s^(1/2)",
+        symbol="σ",
+        description="strength at 10 Hz",
+        support=NonNegative(),
+    )
+
+
 class PowerLawNoise(Noise):
     r"""Noise of density $\sigma^2 (\Omega_0 / |\Omega|)^k$, for spectra only.
 
@@ -34,12 +43,7 @@ class PowerLawNoise(Noise):
     at zero frequency, so the march refuses it: `PowerLawProcess` has the same density over a band.
     """
 
-    sigma: Parameter = parameter(
-        unit="port unit * s^(1/2)",
-        symbol="σ",
-        description="strength at 10 Hz",
-        support=NonNegative(),
-    )
+    sigma: Parameter = _strength()
     exponent: Parameter = parameter(
         unit="", symbol="k", description="power of the fall with frequency"
     )
@@ -71,12 +75,7 @@ class PowerLawProcess(NoiseProcess):
     defined inside a sigmoid, so ports in which a rung is not linear refuse it.
     """
 
-    sigma: Parameter = parameter(
-        unit="port unit * s^(1/2)",
-        symbol="σ",
-        description="strength at 10 Hz",
-        support=NonNegative(),
-    )
+    sigma: Parameter = _strength()
     exponent: Parameter = parameter(
         unit="",
         symbol="k",

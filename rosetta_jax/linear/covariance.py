@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rosetta_jax import _checks
 from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Float, Int, Pairwise, Scalar
 from rosetta_jax.forcing import WhiteNoise
@@ -50,8 +51,7 @@ def covariance(
     network = as_network(system)
     if network.noise is None:
         raise ValueError("`noise` is needed: a network without noise has no covariance.")
-    if band is not None and not 0 <= band[0] < band[1]:
-        raise ValueError(f"`band` must be two hertz in order, such as (8, 12), got {band}.")
+    band = None if band is None else _checks.band("band", band)
     return _covariance(network, band, check)
 
 
