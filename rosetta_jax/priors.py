@@ -79,9 +79,7 @@ class Real(FreeParameter):
         return jnp.isfinite(value)
 
 
-class Positive(FreeParameter):
-    """A number above zero: `value = exp(u)`. No prior."""
-
+class _Exponential(FreeParameter):
     informative: ClassVar[bool] = False
 
     def constrain(self, u: Array) -> Array:
@@ -89,21 +87,17 @@ class Positive(FreeParameter):
 
     def unconstrain(self, value: Array) -> Array:
         return jnp.log(value)
+
+
+class Positive(_Exponential):
+    """A number above zero: `value = exp(u)`. No prior."""
 
     def contains(self, value: Array) -> Array:
         return jnp.isfinite(value) & (value > 0)
 
 
-class NonNegative(FreeParameter):
+class NonNegative(_Exponential):
     """A number of at least zero. Free, it moves as `Positive` does, so it must start above zero."""
-
-    informative: ClassVar[bool] = False
-
-    def constrain(self, u: Array) -> Array:
-        return jnp.exp(u)
-
-    def unconstrain(self, value: Array) -> Array:
-        return jnp.log(value)
 
     def contains(self, value: Array) -> Array:
         return jnp.isfinite(value) & (value >= 0)

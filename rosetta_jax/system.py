@@ -17,7 +17,9 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 from equinox import AbstractClassVar
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from rosetta_jax import _checks, parameters
@@ -68,7 +70,11 @@ class Rung(eqx.Module):
 
     @abc.abstractmethod
     def start(self, nodes: int) -> Any:
-        """A state for `nodes` nodes to begin with: history and first guess, not an equilibrium."""
+        """A state for `nodes` nodes to begin with, now and in the past: not an equilibrium."""
+
+    def guess(self, nodes: int) -> Any:
+        """Where the search for a fixed point begins: the starting state unless the rung knows better."""
+        return self.start(nodes)
 
     @abc.abstractmethod
     def vector_field(self, t: Scalar, state: Any, inputs: Any) -> Any:
@@ -125,25 +131,28 @@ def unstack_state(rung: Rung, stacked: Array) -> Any:
 
 
 def describe(tree: Any) -> None:
-    """Print a table of the parameters of a rung, noise, network...: path, value, unit, source."""
-    table = Table(title=type(tree).__name__, title_justify="left")
-    for heading in ("parameter", "symbol", "value", "unit", "support", "meaning", "source"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("parameter", "value"))
+    """Print a table of the parameters of a rung, noise, network...: path, value, meaning and source."""
+    table = Table(title=type(tree).__name__, title_justify="left", box=box.SIMPLE_HEAD)
+    for heading in ("parameter", "symbol", "value"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("meaning and [dim]source[/]")
     for path in parameters.paths(tree):
         info = parameters.info(tree, path)
         value = _brief(parameters.get(tree, path))
         if info is None:
-            table.add_row(path, "", value, "", "", "", "")
+            table.add_row(path, "", value, "")
         else:
-            kind = type(info.support).__name__.lower()
-            table.add_row(path, info.symbol, value, info.unit, kind, info.description, info.source)
+            unit = "" if info.unit == "1" else info.unit
+            source = f"\n[dim]{escape(info.source)}[/]" if info.source else ""
+            meaning = escape(info.description) + source
+            table.add_row(path, info.symbol, f"{value} {unit}", meaning)
     Console().print(table)
     if isinstance(tree, Rung):
         _describe_ports(tree)
 
 
 def _describe_ports(rung: Rung) -> None:
-    table = Table(title="input ports", title_justify="left")
+    table = Table(title="input ports", title_justify="left", box=box.SIMPLE_HEAD)
     for heading in ("port", "unit", "linear", "meaning", "default for"):
         table.add_column(heading, overflow="fold")
     for name, info in ports(rung).items():

@@ -48,7 +48,7 @@ DepthOption = Annotated[
     float | None,
     typer.Option(
         rich_help_panel=_REGIONAL,
-        help="How much the depth of a spectrum counts beside its shape: 0.07 for shared numbers, 0.3 by region.",
+        help="How much the depth of a spectrum counts beside its shape: 0.15 for shared numbers, 0.3 by region.",
     ),
 ]
 LeftOutOption = Annotated[

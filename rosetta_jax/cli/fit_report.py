@@ -148,7 +148,8 @@ def _pictures(found: Study, chosen: dict[str, Any]) -> dict[str, tuple[Any, str]
             f"The best loss of every start{of} against iterations.",
         ),
     }
-    if known := _alpha_correlations(found):
+    known = _alpha_correlations(found)
+    if len(known) > 1:  # one alone has nothing to be read against
         pictures["alpha_scores"] = (
             _ranked(known, "correlation of the map of relative alpha (1)"),
             "Correlation over regions of predicted and measured relative alpha, mean over people. Curves "

@@ -12,7 +12,7 @@ from rosetta_jax import _checks
 from rosetta_jax._types import Float
 from rosetta_jax.data import Recordings
 from rosetta_jax.inference.losses import SpectrumLoss
-from rosetta_jax.inference.measures import correlation_db, map_correlation, relative_power
+from rosetta_jax.inference.measures import correlation_db, in_band, map_correlation, relative_power
 
 LEFT_OUT = ("nothing", "bins", "regions")
 ALPHA = (8.0, 13.0)
@@ -32,7 +32,7 @@ class Judgement(NamedTuple):
         """The loss of each person, on what is fitted; with `share_sd` relative alpha counts too."""
         bins = self.fitted_bins
         frequencies = recordings.frequencies[bins]
-        bands = [ALPHA] if share_sd is not None and _holds_alpha(frequencies) else []
+        bands = [ALPHA] if share_sd is not None and in_band(frequencies, ALPHA).any() else []
         return [
             SpectrumLoss(
                 frequencies,
@@ -48,7 +48,7 @@ class Judgement(NamedTuple):
     def alpha(self, frequencies: np.ndarray, spectra: np.ndarray) -> Float[np.ndarray, " nodes"]:
         """Relative power at 8-13 Hz over the judged bins, of every region; NaN where no bin lies there."""
         bins = self.judged_bins
-        if not _holds_alpha(frequencies[bins]):
+        if not in_band(frequencies[bins], ALPHA).any():
             return np.full(spectra.shape[1], np.nan)
         return relative_power(frequencies[bins], spectra[bins], ALPHA)
 
@@ -105,10 +105,6 @@ def scores(recordings: Recordings, spectra: np.ndarray, judged: Judgement) -> Sc
             )
         )
     return Scores(*(np.array(column) for column in zip(*people, strict=True)))
-
-
-def _holds_alpha(frequencies: np.ndarray) -> bool:
-    return bool(((frequencies >= ALPHA[0]) & (frequencies <= ALPHA[1])).any())
 
 
 def _depth(spectrum: np.ndarray) -> float:

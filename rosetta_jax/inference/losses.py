@@ -14,6 +14,7 @@ import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Pairwise, Scalar, Spectrum
+from rosetta_jax.inference.measures import in_band
 from rosetta_jax.inference.route import Prediction
 
 COMPARISONS = ("shape", "level")
@@ -70,7 +71,7 @@ class SpectrumLoss(Loss):
         compare: str = "shape",
         weight: Any = 1.0,
         sd: Any = 1.0,
-        depth: Any = 0.07,
+        depth: Any = 0.15,
         regions: Any = None,
         bands: Sequence[tuple[float, float]] = (),
         band_sd: Any = 0.1,
@@ -80,7 +81,9 @@ class SpectrumLoss(Loss):
         self.weight = _checks.non_negative("weight", _checks.as_float_array(weight, "weight"))
         self.sd = _checks.positive("sd", _checks.as_float_array(sd, "sd"), "dB")
         self.depth = _checks.non_negative("depth", _checks.as_float_array(depth, "depth"))
-        self.inside = jnp.asarray(_inside(self.frequencies, bands), self.measured.dtype)
+        within = [_within(self.frequencies, band) for band in bands]
+        inside = np.reshape(within, (len(within), self.frequencies.shape[0]))
+        self.inside = jnp.asarray(inside, self.measured.dtype)
         self.band_sd = _checks.positive("band_sd", _checks.as_float_array(band_sd, "band_sd"))
         self.counted = jnp.asarray(_share(regions, self.measured.shape[1]), self.measured.dtype)
         if compare == "shape":
@@ -177,17 +180,15 @@ class SumOfLosses(Loss):
         return jnp.concatenate([part.residual(prediction) for part in self.parts])
 
 
-def _inside(frequencies: Array, bands: Sequence[tuple[float, float]]) -> np.ndarray:
-    """Which bins each band holds, (bands, F)."""
+def _within(frequencies: Array, band: tuple[float, float]) -> np.ndarray:
+    """Which bins lie in a band of `bands`: at least one."""
     bins = np.asarray(frequencies)
-    inside = np.zeros((len(bands), bins.size))
-    for number, (low, high) in enumerate(bands):
-        inside[number] = (bins >= low) & (bins <= high)
-        if not inside[number].any():
-            raise ValueError(
-                f"`bands` has {low:g}-{high:g} Hz, which holds no bin of {bins.min():g}-{bins.max():g} Hz: "
-                "widen or leave out that band."
-            )
+    inside = in_band(bins, band)
+    if not inside.any():
+        raise ValueError(
+            f"`bands` has {band[0]:g}-{band[1]:g} Hz, which holds no bin of {bins.min():g}-{bins.max():g} Hz: "
+            "widen or leave out that band."
+        )
     return inside
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rosetta_jax._types import Float
+from rosetta_jax._types import Bool, Float
 
 
 def correlation_db(
@@ -14,13 +14,20 @@ def correlation_db(
     return (a * b).sum(axis=0) / np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
 
 
+def in_band(
+    frequencies: Float[np.ndarray, " frequencies"], band: tuple[float, float]
+) -> Bool[np.ndarray, " frequencies"]:
+    """Which bins lie in a band (Hz), its ends included."""
+    return (frequencies >= band[0]) & (frequencies <= band[1])
+
+
 def relative_power(
     frequencies: Float[np.ndarray, " frequencies"],
     density: Float[np.ndarray, "frequencies nodes"],
     band: tuple[float, float] = (8.0, 13.0),
 ) -> Float[np.ndarray, " nodes"]:
     """Power in a band (Hz, ends included) over power in all bins, one a region."""
-    inside = (frequencies >= band[0]) & (frequencies <= band[1])
+    inside = in_band(frequencies, band)
     if not inside.any():
         raise ValueError(
             f"`band` {band} Hz holds no bin of {frequencies[0]:g}-{frequencies[-1]:g} Hz."

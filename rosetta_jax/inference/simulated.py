@@ -12,7 +12,6 @@ their number, memory bounded by checkpointed blocks).
 
 import dataclasses
 from collections.abc import Sequence
-from functools import cached_property
 
 import equinox as eqx
 import jax
@@ -98,7 +97,20 @@ class SimulatedPrediction(Prediction):
     """A network by marching it from several seeds."""
 
     def __init__(self, network: Network, key: PRNGKeyArray, route: Simulated):
-        self._network, self._key, self._route = network, key, route
+        self._network, self._route = network, route
+        # The signals of all seeds, (seeds, time, nodes); a compiler drops them where nobody asks.
+        self.signals = jax.vmap(self._march)(jax.random.split(key, route.seeds))
+
+    def _march(self, key: PRNGKeyArray) -> Float[Array, "time nodes"]:
+        route = self._route
+        return simulate(
+            self._network,
+            route.duration,
+            route.dt,
+            key=key,
+            transient=route.transient,
+            save_every=route.interval,
+        ).signal
 
     @property
     def status(self) -> Int[Array, ""]:
@@ -106,23 +118,6 @@ class SimulatedPrediction(Prediction):
         dt = jnp.asarray(self._route.dt, self._network.connectome.weights.dtype)
         rows = history_rows(self._network, self._route.dt)
         return status_where(transport(self._network, dt, rows).too_long, Status.delay_too_long)
-
-    @cached_property
-    def signals(self) -> Float[Array, "seeds time nodes"]:
-        """The signals of all seeds."""
-        route = self._route
-
-        def march(key: PRNGKeyArray) -> Float[Array, "time nodes"]:
-            return simulate(
-                self._network,
-                route.duration,
-                route.dt,
-                key=key,
-                transient=route.transient,
-                save_every=route.interval,
-            ).signal
-
-        return jax.vmap(march)(jax.random.split(self._key, route.seeds))
 
     def spectrum(self, frequencies: Float[Array, " frequencies"]) -> Spectrum:
         def welch(signal: Float[Array, "time nodes"]) -> Spectrum:

@@ -142,7 +142,7 @@ class StudySettings(eqx.Module):
         self.route = Theory() if route is None else route
         self.width = width
         self.left_out = left_out
-        self.depth = (0.07 if shared else 0.3) if depth is None else depth
+        self.depth = (0.15 if shared else 0.3) if depth is None else depth
         self.share_sd = 0.1 if share_sd is None and not shared else share_sd
         self.prior_weight = (1e-3 if shared else 1e-5) if prior_weight is None else prior_weight
 
@@ -295,10 +295,11 @@ def _predicted(
     model: Model, frequencies: Float[Array, " frequencies"], route: Route, key: PRNGKeyArray
 ) -> tuple[Int[Array, ""], Spectrum]:
     # Judged first, for the reason given in `rosetta_jax.linear.spectrum`.
-    status = route.predict(model, key).status
+    prediction = route.predict(model, key)
+    status = prediction.status
 
     def spectrum() -> Spectrum:
-        return route.predict(model, key).spectrum(frequencies)
+        return prediction.spectrum(frequencies)
 
     blank = jnp.full(jax.eval_shape(spectrum).shape, jnp.nan, frequencies.dtype)
     return status, jax.lax.cond(status == Status.ok, spectrum, lambda: blank)

@@ -50,7 +50,10 @@ def covariance(
     """
     network = as_network(system)
     if network.noise is None:
-        raise ValueError("`noise` is needed: a network without noise has no covariance.")
+        raise ValueError(
+            "`noise` is None: a network without noise has no covariance, give it some such as "
+            "rj.WhiteNoise(0.1)."
+        )
     band = None if band is None else _checks.band("band", band)
     return _covariance(network, band, check)
 

@@ -11,6 +11,7 @@ block-diagonal plus the transport, so each step solves small systems a node and 
 forward and reverse.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -37,11 +38,13 @@ _LEAP = 1.0
 class FixedPoint(eqx.Module):
     """A fixed point: the rung's `state` (nodes,), what arrives (channels, nodes), and a status.
 
-    `error` is the size of the last Newton step relative to the size of the state.
+    `remainder` (components, nodes) is what rounding cut off the state, and `error` the size of the last
+    Newton step relative to that of the state.
     """
 
     state: Any
     arriving: Channels
+    remainder: Float[Array, "s nodes"]
     error: Scalar
     status: Int[Array, ""]
 
@@ -50,13 +53,14 @@ def fixed_point(system: Network | Rung, *, inputs: Any = None, start: Any = None
     """The fixed point of a network, or of a bare rung, without drive, field and noise.
 
     `inputs` are constant inputs at the rung's ports, none by default; `start` a state to begin
-    from, by default the rung's own. Differentiable in every parameter. `status` is
+    from, by default the rung's own guess. Differentiable in every parameter. `status` is
     `Status.no_fixed_point` where the search did not converge. The point may be unstable: ask
     `rosetta_jax.linear.stability`.
     """
     network = as_network(system)
     inputs = network.rung.Inputs() if inputs is None else inputs
-    return _found(network, inputs, network.start() if start is None else start)
+    begin = network.rung.guess(network.nodes) if start is None else start
+    return _found(network, inputs, begin)
 
 
 @eqx.filter_jit
@@ -66,16 +70,31 @@ def _found(network: Network, inputs: Any, start: Any) -> FixedPoint:
     begin = stack_state(start).astype(dtype)
     x = _relax(*jax.lax.stop_gradient((network, inputs, begin)))
     for _ in range(2):
-        x, change, _ = _implicit_step(network, inputs, x, jnp.zeros((), dtype))
+        before = x
+        x, change, _ = _implicit_step(network, inputs, before, jnp.zeros((), dtype))
     error = _relative(change, jnp.max(jnp.abs(x), axis=1))
     state = unstack_state(network.rung, x)
     tolerance = 50 * jnp.finfo(dtype).eps ** 0.8
     return FixedPoint(
         state=state,
         arriving=_arriving(network, x, inputs),
+        remainder=jax.lax.stop_gradient(change - (x - before)),
         error=error,
         status=status_where(~(error <= tolerance), Status.no_fixed_point),
     )
+
+
+def linearised(network: Network, point: FixedPoint, ports: Sequence[str]) -> Blocks:
+    """The blocks of a network at its fixed point, to more digits than the point's own state has."""
+    inputs = network.rung.Inputs()
+
+    def at(x: Array) -> Blocks:
+        state = unstack_state(network.rung, x)
+        return linearise(network, state, _arriving(network, x, inputs), inputs, ports)
+
+    x = stack_state(point.state)
+    blocks, rest = jax.jvp(at, (x,), (point.remainder,))
+    return jax.tree.map(jnp.add, blocks, rest)
 
 
 def _relax(network: Network, inputs: Any, begin: Array) -> Array:

@@ -27,14 +27,13 @@ from rosetta_jax._types import Array, Complex, CrossSpectrum, Float, Int, Scalar
 from rosetta_jax.linear.blocks import (
     Blocks,
     Responses,
-    linearise,
     loop,
     node_responses,
     over_frequencies,
     product,
     transport_at,
 )
-from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point
+from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point, linearised
 from rosetta_jax.linear.solves import inverse
 from rosetta_jax.linear.stability import stability
 from rosetta_jax.network import Network, as_network
@@ -82,11 +81,9 @@ class Linearisation(eqx.Module):
 
 def about_fixed_point(network: Network, ports: tuple[str, ...] | None = None) -> Linearisation:
     """`network` linearised about its fixed point, with inputs at `ports`, by default those of its noise."""
-    inputs = network.rung.Inputs()
     point = fixed_point(network)
     ports = network.noise_ports if ports is None else ports
-    blocks = linearise(network, point.state, point.arriving, inputs, ports)
-    return Linearisation(network, point, blocks)
+    return Linearisation(network, point, linearised(network, point, ports))
 
 
 def power_spectrum(

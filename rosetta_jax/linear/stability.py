@@ -25,8 +25,8 @@ import jax.numpy as jnp
 
 from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Bool, Float, Int, Scalar
-from rosetta_jax.linear.blocks import Blocks, linearise, loop, transport_at
-from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point
+from rosetta_jax.linear.blocks import Blocks, loop, transport_at
+from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point, linearised
 from rosetta_jax.linear.resolvent import Transfer, resolvent
 from rosetta_jax.linear.solves import factorised
 from rosetta_jax.network import Network, as_network
@@ -81,7 +81,7 @@ def stability(system: Network | Rung, point: FixedPoint | None = None) -> Stabil
 @eqx.filter_jit
 @full_precision
 def _counted(network: Network, point: FixedPoint) -> Stability:
-    blocks = linearise(network, point.state, point.arriving, network.rung.Inputs(), ())
+    blocks = linearised(network, point, ())
     nodes = _node_grid(blocks)
     alone, alone_decided = _node_modes(nodes)
     bound = _loop_gain(network, nodes)

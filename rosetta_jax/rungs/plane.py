@@ -37,6 +37,9 @@ class PlanarRung(Rung):
     def start(self, nodes: int) -> PlanarState:
         return PlanarState(x=jnp.full(nodes, 0.1), y=jnp.zeros(nodes))
 
+    def guess(self, nodes: int) -> PlanarState:
+        return PlanarState(x=jnp.zeros(nodes), y=jnp.zeros(nodes))
+
     def send(self, state: PlanarState, inputs: PlanarInputs) -> Channels:
         return jnp.stack([state.x, state.y])
 

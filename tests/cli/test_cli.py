@@ -200,7 +200,6 @@ def test_fit_writes_a_page_pictures_and_arrays(fitted):
         "report.html",
         *(f"{name}.png" for name in ("alpha_map", "convergence", "mean_spectrum", "scores")),
         "spectra.png",
-        "alpha_scores.png",
     }
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from rosetta_jax.rungs import JansenRit
-from rosetta_jax.rungs.transfer import sigmoid, sigmoid_slope
 from rosetta_jax.simulation import simulate
 from rosetta_jax.system import stack_state, unstack_state
 
@@ -157,17 +156,3 @@ def test_a_field_shifts_the_potential_inside_the_sigmoid_of_pyramidal_cells_only
 def test_a_node_sends_the_rate_of_its_pyramidal_cells_field_included():
     sent = JansenRit().send(resting(5.0), JansenRit.Inputs(field=0.7))
     np.testing.assert_allclose(sent, [[rate(5.7)]], rtol=1e-12)
-
-
-def test_the_slope_of_the_sigmoid_is_its_derivative():
-    v = jnp.linspace(-2.0, 14.0, 9)
-    constants = jnp.asarray(2.5), jnp.asarray(6.0), jnp.asarray(0.56)
-    derivative = jax.vmap(jax.grad(lambda u: sigmoid(u, *constants)))(v)
-    np.testing.assert_allclose(sigmoid_slope(v, *constants), derivative, rtol=1e-12)
-
-
-def test_the_sigmoid_is_steepest_at_its_threshold():
-    steepest = sigmoid_slope(
-        jnp.asarray(6.0), jnp.asarray(2.5), jnp.asarray(6.0), jnp.asarray(0.56)
-    )
-    assert float(steepest) == pytest.approx(0.56 * 2.5 / 2)
