@@ -48,6 +48,7 @@ from rosetta_jax.results import Status as Status
 from rosetta_jax.rungs import HarmonicOscillator as HarmonicOscillator
 from rosetta_jax.rungs import JansenRit as JansenRit
 from rosetta_jax.rungs import StuartLandau as StuartLandau
+from rosetta_jax.rungs import WilsonCowan as WilsonCowan
 from rosetta_jax.rungs import ladder as ladder
 from rosetta_jax.simulation import Solution as Solution
 from rosetta_jax.simulation import simulate as simulate

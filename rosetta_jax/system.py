@@ -12,7 +12,8 @@ all nodes share them or `(nodes,)` where they vary by region, so that the same l
 
 import abc
 import dataclasses
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -24,6 +25,8 @@ from rich.table import Table
 
 from rosetta_jax import _checks, parameters
 from rosetta_jax._types import Array, Channels, Nodal, Scalar
+
+_R = TypeVar("_R", bound="Rung")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Rung(eqx.Module):
 
     Class attributes: `State` and `Inputs` (modules of named arrays), `coupling` (the name of the
     coupling a network takes by default), and the ports that a drive, a field and noise enter unless
-    told otherwise.
+    told otherwise; `sets`, parameters of the literature by name, for `named`.
     """
 
     State: AbstractClassVar[type]
@@ -64,9 +67,18 @@ class Rung(eqx.Module):
     field_port: AbstractClassVar[str]
     noise_ports: AbstractClassVar[tuple[str, ...]]
     signal_unit: AbstractClassVar[str]
+    sets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __check_init__(self):
         parameters.check_parameters(self)
+
+    @classmethod
+    def named(cls: type[_R], name: str, **changes: Any) -> _R:
+        """The rung with a set of parameters of the literature, one of `sets`, and `changes` to it.
+
+        Raises `ValueError` for a name that is not there, listing those that are.
+        """
+        return cls(**{**cls.sets[_checks.one_of("name", name, cls.sets)], **changes})
 
     @abc.abstractmethod
     def start(self, nodes: int) -> Any:

@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 
 import diffrax
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,8 +25,12 @@ every_rung = pytest.mark.parametrize("kind", ladder(), ids=lambda kind: kind.__n
 
 
 def declared(kind: type[Rung]) -> dict[str, parameters.ParameterInfo]:
-    """The metadata of each parameter of a rung, None where a field has none."""
-    return {field.name: field.metadata.get("parameter") for field in dataclasses.fields(kind)}
+    """The metadata of each parameter of a rung, None where a field has none; static options are none."""
+    return {
+        field.name: field.metadata.get("parameter")
+        for field in dataclasses.fields(kind)
+        if not field.metadata.get("static", False)
+    }
 
 
 def some_state(rung: Rung, nodes: int = NODES, seed: int = 0):
@@ -162,6 +167,15 @@ def test_a_parameter_that_is_a_matrix_is_an_error_that_names_it(kind):
     for name in declared(kind):
         with pytest.raises(ValueError, match=rf"{kind.__name__}\.{name}.*\(2, 2\)"):
             kind(**{name: jnp.ones((2, 2))})
+
+
+@every_rung
+def test_named_sets_are_rungs_that_march(kind):
+    for name in kind.sets:
+        solution = simulate(kind.named(name), duration=0.01, dt=1e-4)
+        assert solution.succeeded, name
+    with pytest.raises(ValueError, match="name"):
+        kind.named("no such set")
 
 
 # --- elementwise, shapes, precision
@@ -413,8 +427,12 @@ def test_gradients_to_every_parameter_agree_with_differences(kind):
     gradient = jax.grad(loss)(kind())
     for name in declared(kind):
         value = getattr(kind(), name)
-        step = 1e-5 * (1 + float(jnp.abs(value)))
-        up, down = (loss(kind(**{name: value + sign * step})) for sign in (1, -1))
+        step = 1e-5 * (float(jnp.abs(value)) or 1.0)
+        # Placed without checks, since a step below zero may leave the support.
+        up, down = (
+            loss(eqx.tree_at(lambda rung, name=name: getattr(rung, name), kind(), value + change))
+            for change in (step, -step)
+        )
         found = float(getattr(gradient, name))
         assert found == pytest.approx(float(up - down) / (2 * step), rel=1e-6, abs=1e-9), name
 

@@ -1,0 +1,228 @@
+r"""Rung 4: the Wilson-Cowan pair of an excitatory and an inhibitory population.
+
+To the amplitude of rung 3 it adds physiology: what rotates are the rates of two populations, bounded by a sigmoid.
+
+.. math::
+    \tau_x\dot x + x &= \gamma_x\,(k_x - r x)\,\tilde S_x(w_{xx}x - w_{xy}y + P_x + F_e) \\
+    \tau_y\dot y + y &= \gamma_y\,(k_y - r y)\,\tilde S_y(w_{yx}x - w_{yy}y + P_y)
+
+with $S(I) = 2e_0/(1+e^{\rho(I_0-I)})$, $\tilde S = S - bS(0)$ and $k = 1 - bS(0)/2e_0$. By default $r = b = 0$ and
+the bracket is one: rates, bounded by $2e_0 = 1$. With gains $\gamma$ it is the form in postsynaptic potentials,
+$r$ is the refractory factor, and $b = 1$ subtracts the sigmoid's value at rest as in 1972. All weights are
+magnitudes; signs are explicit. In a network a node sends $x$, which arrives inside the sigmoid of $x$:
+$F_e = G\sum_j C_{ij}x_j(t-\tau_{ij})$.
+
+Ports: `current_x` and `current_y` inside the sigmoids (a drive or a field, in units of $P$; noise there must be
+smooth), `x` and `y` added to $\dot x$ and $\dot y$, where noise may be white.
+
+Push and pull: $x$ pushes $y$ through $w_{yx}x$, $y$ pulls $x$ through $-w_{xy}y$. Rhythm needs recurrent
+excitation: at a Hopf point $S_x'w_{xx} = 1 + (\tau_x/\tau_y)(1 + S_y'w_{yy})$.
+
+Named sets, all with times of 10 ms: "WC-a" (rhythm between the SNIC at $P_x$ = -3.3005 and the Hopf point at
+1.5315), "WC-b" (the same weights, rhythm for $P_y$ between -6.7068 and -3.2932), "WC72" (the limit cycle of 1972,
+50 ms). The default oscillates and lies in both a and b, with a period of 31.4 ms; its network is worked at `bias_y=-7.2`,
+a stable focus of 32 Hz.
+
+Source: Wilson and Cowan 1972; Castaldo et al., arXiv 2512.10982, rung 4. Its table prints $e_0 = 1$; its
+figures have the maximum rate 1, and with 2 there is no Hopf point.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from rosetta_jax._types import Array, Channels, Nodal, Parameter, Scalar
+from rosetta_jax.parameters import parameter
+from rosetta_jax.priors import NonNegative, Positive
+from rosetta_jax.rungs.transfer import sigmoid
+from rosetta_jax.system import Rung, component, port
+
+_SOURCE = "Castaldo et al. 2512.10982, rung 4, set WC-a"
+_1972 = "Wilson and Cowan 1972"
+# Times in seconds, which others give in milliseconds.
+_TIMES = (1e-5, 100.0)
+
+
+class WilsonCowanState(eqx.Module):
+    """The activity of both populations."""
+
+    x: Nodal = component(unit="", description="activity of the excitatory population")
+    y: Nodal = component(unit="", description="activity of the inhibitory population")
+
+
+class WilsonCowanInputs(eqx.Module):
+    """Currents inside the sigmoids, and what is added to the rates of change."""
+
+    current_x: Parameter = port(
+        unit="1", linear=False, description="current into x, inside its sigmoid"
+    )
+    current_y: Parameter = port(
+        unit="1", linear=False, description="current into y, inside its sigmoid"
+    )
+    x: Parameter = port(unit="1/s", linear=True, description="added to the rate of change of x")
+    y: Parameter = port(unit="1/s", linear=True, description="added to the rate of change of y")
+
+
+def _weight(default: float, symbol: str, description: str) -> Any:
+    return parameter(
+        default,
+        unit="",
+        symbol=symbol,
+        description=description,
+        support=NonNegative(),
+        source=_SOURCE,
+    )
+
+
+def _time(symbol: str, population: str) -> Any:
+    return parameter(
+        0.01,
+        unit="s",
+        symbol=symbol,
+        description=f"time constant of the {population} population",
+        support=Positive(),
+        span=_TIMES,
+        source="1 in Castaldo et al. 2512.10982; 10 ms, Wilson and Cowan 1972",
+    )
+
+
+def _slope(symbol: str) -> Any:
+    return parameter(
+        1.0,
+        unit="",
+        symbol=symbol,
+        description="steepness of the sigmoid",
+        support=Positive(),
+        source=_SOURCE,
+    )
+
+
+def _threshold(symbol: str) -> Any:
+    return parameter(
+        0.0,
+        unit="",
+        symbol=symbol,
+        description="current at half of the largest rate",
+        source=_SOURCE,
+    )
+
+
+def _gain(symbol: str) -> Any:
+    return parameter(
+        1.0,
+        unit="",
+        symbol=symbol,
+        description="gain; other than 1 in the form of postsynaptic potentials",
+        support=Positive(),
+        source="Castaldo et al. 2512.10982, rung 4, PSP form",
+    )
+
+
+class WilsonCowan(Rung):
+    r"""The Wilson-Cowan pair; signal `x`, the activity of the excitatory population."""
+
+    bias_x: Parameter = parameter(
+        0.0, unit="1", symbol="P_x", description="constant current into x", source=_SOURCE
+    )
+    bias_y: Parameter = parameter(
+        -6.0, unit="1", symbol="P_y", description="constant current into y", source=_SOURCE
+    )
+    w_xx: Parameter = _weight(12.0, "w_xx", "excitation of x by itself")
+    w_xy: Parameter = _weight(12.0, "w_xy", "inhibition of x by y")
+    w_yx: Parameter = _weight(12.0, "w_yx", "excitation of y by x")
+    w_yy: Parameter = _weight(2.0, "w_yy", "inhibition of y by itself")
+    time_x: Parameter = _time("τ_x", "excitatory")
+    time_y: Parameter = _time("τ_y", "inhibitory")
+    slope_x: Parameter = _slope("ρ_x")
+    slope_y: Parameter = _slope("ρ_y")
+    threshold_x: Parameter = _threshold("I0_x")
+    threshold_y: Parameter = _threshold("I0_y")
+    half_rate: Parameter = parameter(
+        0.5,
+        unit="",
+        symbol="e0",
+        description="half of the largest rate",
+        support=Positive(),
+        source="maximum rate 1 as in the figures of Castaldo et al. 2512.10982; its table says e0 = 1",
+    )
+    gain_x: Parameter = _gain("γ_x")
+    gain_y: Parameter = _gain("γ_y")
+    refractory: Parameter = parameter(
+        0.0,
+        unit="",
+        symbol="r",
+        description="refractory share: the sigmoid acts on what is not yet active",
+        support=NonNegative(),
+        source=_1972,
+    )
+    subtracted: Parameter = parameter(
+        0.0,
+        unit="",
+        symbol="b",
+        description="share of the sigmoid's value at rest that is subtracted; 1 in 1972",
+        support=NonNegative(),
+        source=_1972,
+    )
+
+    State: ClassVar[type] = WilsonCowanState
+    Inputs: ClassVar[type] = WilsonCowanInputs
+    coupling: ClassVar[str] = "additive"
+    drive_port: ClassVar[str] = "current_x"
+    field_port: ClassVar[str] = "current_x"
+    noise_ports: ClassVar[tuple[str, ...]] = ("x",)
+    signal_unit: ClassVar[str] = ""
+    sets: ClassVar[Mapping[str, Mapping[str, float]]] = {
+        "WC-a": {"bias_x": 1.0, "bias_y": -6.0},
+        "WC-b": {"bias_x": 0.0, "bias_y": -5.0},
+        "WC72": {
+            "bias_x": 1.25,
+            "bias_y": 0.0,
+            "w_xx": 16.0,
+            "w_xy": 12.0,
+            "w_yx": 15.0,
+            "w_yy": 3.0,
+            "slope_x": 1.3,
+            "slope_y": 2.0,
+            "threshold_x": 4.0,
+            "threshold_y": 3.7,
+            "refractory": 1.0,
+            "subtracted": 1.0,
+        },
+    }
+
+    def start(self, nodes: int) -> WilsonCowanState:
+        return WilsonCowanState(x=jnp.full(nodes, 0.1), y=jnp.full(nodes, 0.1))
+
+    def vector_field(
+        self, t: Scalar, state: WilsonCowanState, inputs: WilsonCowanInputs
+    ) -> WilsonCowanState:
+        x, y = state.x, state.y
+        into_x = self.w_xx * x - self.w_xy * y + self.bias_x + inputs.current_x
+        into_y = self.w_yx * x - self.w_yy * y + self.bias_y + inputs.current_y
+        driven_x = self.gain_x * self._response(x, into_x, self.slope_x, self.threshold_x)
+        driven_y = self.gain_y * self._response(y, into_y, self.slope_y, self.threshold_y)
+        return WilsonCowanState(
+            x=(driven_x - x) / self.time_x + inputs.x,
+            y=(driven_y - y) / self.time_y + inputs.y,
+        )
+
+    def _response(self, active: Nodal, current: Nodal, slope: Array, threshold: Array) -> Nodal:
+        at_rest = self.subtracted * sigmoid(
+            jnp.zeros_like(current), self.half_rate, threshold, slope
+        )
+        available = 1 - at_rest / (2 * self.half_rate) - self.refractory * active
+        return available * (sigmoid(current, self.half_rate, threshold, slope) - at_rest)
+
+    def send(self, state: WilsonCowanState, inputs: WilsonCowanInputs) -> Channels:
+        return state.x[None, :]
+
+    def receive(self, combined: Channels) -> WilsonCowanInputs:
+        return WilsonCowanInputs(current_x=combined[0])
+
+    def signal(self, state: WilsonCowanState, inputs: WilsonCowanInputs) -> Nodal:
+        return state.x
+
+    def push_pull(self, state: WilsonCowanState, inputs: WilsonCowanInputs) -> tuple[Nodal, Nodal]:
+        return self.w_yx * state.x, -self.w_xy * state.y
