@@ -27,6 +27,7 @@ from rosetta_jax.inference import Theory as Theory
 from rosetta_jax.inference import fit as fit
 from rosetta_jax.network import Connectome as Connectome
 from rosetta_jax.network import Network as Network
+from rosetta_jax.network import PhaseCoupling as PhaseCoupling
 from rosetta_jax.network import alone as alone
 from rosetta_jax.optimise import GradientDescent as GradientDescent
 from rosetta_jax.optimise import LevenbergMarquardt as LevenbergMarquardt
@@ -45,9 +46,12 @@ from rosetta_jax.priors import Uniform as Uniform
 from rosetta_jax.regional import PerRegion as PerRegion
 from rosetta_jax.regional import linear_in as linear_in
 from rosetta_jax.results import Status as Status
+from rosetta_jax.rungs import NMM1 as NMM1
 from rosetta_jax.rungs import HarmonicOscillator as HarmonicOscillator
 from rosetta_jax.rungs import JansenRit as JansenRit
+from rosetta_jax.rungs import PhaseOscillator as PhaseOscillator
 from rosetta_jax.rungs import StuartLandau as StuartLandau
+from rosetta_jax.rungs import SubcriticalStuartLandau as SubcriticalStuartLandau
 from rosetta_jax.rungs import WilsonCowan as WilsonCowan
 from rosetta_jax.rungs import ladder as ladder
 from rosetta_jax.simulation import Solution as Solution

@@ -34,16 +34,18 @@ class PortInfo:
     """What an input port says of itself.
 
     `linear` tells whether the vector field is linear in it: only there is white noise well defined.
+    `multiplicative` tells that its effect depends on the state: white noise there is Stratonovich's.
     """
 
     unit: str
     linear: bool
     description: str
+    multiplicative: bool = False
 
 
-def port(*, unit: str, linear: bool, description: str) -> Any:
+def port(*, unit: str, linear: bool, description: str, multiplicative: bool = False) -> Any:
     """Declare an input port of a rung, zero unless something arrives."""
-    info = PortInfo(unit, linear, description)
+    info = PortInfo(unit, linear, description, multiplicative)
     return eqx.field(default=0.0, converter=_checks.as_float_array, metadata={"port": info})
 
 

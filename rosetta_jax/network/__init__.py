@@ -7,6 +7,7 @@ from rosetta_jax.network.connectome import unconnected as unconnected
 from rosetta_jax.network.coupling import Additive as Additive
 from rosetta_jax.network.coupling import Coupling as Coupling
 from rosetta_jax.network.coupling import Diffusive as Diffusive
+from rosetta_jax.network.coupling import PhaseCoupling as PhaseCoupling
 from rosetta_jax.network.network import Network as Network
 from rosetta_jax.network.network import alone as alone
 from rosetta_jax.network.network import as_network as as_network

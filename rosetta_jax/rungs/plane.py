@@ -44,7 +44,7 @@ class PlanarRung(Rung):
         return jnp.stack([state.x, state.y])
 
     def receive(self, combined: Channels) -> PlanarInputs:
-        return PlanarInputs(x=combined[0], y=combined[1])
+        return self.Inputs(x=combined[0], y=combined[1])
 
     def signal(self, state: PlanarState, inputs: PlanarInputs) -> Nodal:
         return state.x

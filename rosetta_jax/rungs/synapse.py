@@ -16,6 +16,7 @@ Source: Castaldo et al., arXiv 2512.10982, sections 4 and 6.
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from rosetta_jax import _checks
@@ -47,7 +48,9 @@ def kernel(times: Any, rise: Any, decay: Any, gain: Any = 1.0) -> Array:
 def transfer(omega: Any, rise: Any, decay: Any, gain: Any = 1.0) -> Array:
     """The transfer function H at angular frequency `omega` (rad/s), complex."""
     omega, rise, decay, gain = (_checks.as_float_array(each) for each in (omega, rise, decay, gain))
-    return gain / ((1 + 1j * omega * rise) * (1 + 1j * omega * decay))
+    ones = jnp.ones_like(omega)
+    both = jax.lax.complex(ones, omega * rise) * jax.lax.complex(ones, omega * decay)
+    return gain.astype(both.dtype) / both
 
 
 def peak_time(rise: Any, decay: Any) -> Array:

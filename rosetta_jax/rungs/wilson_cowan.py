@@ -1,16 +1,17 @@
 r"""Rung 4: the Wilson-Cowan pair of an excitatory and an inhibitory population.
 
-To the amplitude of rung 3 it adds physiology: what rotates are the rates of two populations, bounded by a sigmoid.
+To the amplitude of rung 3 it adds physiology: what rotates are the rates of two populations, bounded by a
+sigmoid.
 
 .. math::
     \tau_x\dot x + x &= \gamma_x\,(k_x - r x)\,\tilde S_x(w_{xx}x - w_{xy}y + P_x + F_e) \\
     \tau_y\dot y + y &= \gamma_y\,(k_y - r y)\,\tilde S_y(w_{yx}x - w_{yy}y + P_y)
 
-with $S(I) = 2e_0/(1+e^{\rho(I_0-I)})$, $\tilde S = S - bS(0)$ and $k = 1 - bS(0)/2e_0$. By default $r = b = 0$ and
-the bracket is one: rates, bounded by $2e_0 = 1$. With gains $\gamma$ it is the form in postsynaptic potentials,
-$r$ is the refractory factor, and $b = 1$ subtracts the sigmoid's value at rest as in 1972. All weights are
-magnitudes; signs are explicit. In a network a node sends $x$, which arrives inside the sigmoid of $x$:
-$F_e = G\sum_j C_{ij}x_j(t-\tau_{ij})$.
+with $S(I) = 2e_0/(1+e^{\rho(I_0-I)})$, $\tilde S = S - bS(0)$ and $k = 1 - bS(0)/2e_0$. By default $r = b = 0$
+and the bracket is one: rates, bounded by $2e_0 = 1$. With gains $\gamma$ it is the form in postsynaptic
+potentials, $r$ is the refractory factor, and $b = 1$ subtracts the sigmoid's value at rest as in 1972. All
+weights are magnitudes; signs are explicit. In a network a node sends $x$, which arrives inside the sigmoid of
+$x$: $F_e = G\sum_j C_{ij}x_j(t-\tau_{ij})$.
 
 Ports: `current_x` and `current_y` inside the sigmoids (a drive or a field, in units of $P$; noise there must be
 smooth), `x` and `y` added to $\dot x$ and $\dot y$, where noise may be white.
@@ -20,8 +21,8 @@ excitation: at a Hopf point $S_x'w_{xx} = 1 + (\tau_x/\tau_y)(1 + S_y'w_{yy})$.
 
 Named sets, all with times of 10 ms: "WC-a" (rhythm between the SNIC at $P_x$ = -3.3005 and the Hopf point at
 1.5315), "WC-b" (the same weights, rhythm for $P_y$ between -6.7068 and -3.2932), "WC72" (the limit cycle of
-1972, 50 ms). The default oscillates and lies in both a and b, with a period of 31.4 ms; its network is worked at
-`bias_y=-7.2`, a stable focus of 32 Hz.
+1972, 50 ms). The default oscillates and lies in both a and b, with a period of 31.4 ms; its network is worked
+at `bias_y=-7.2`, a stable focus of 32 Hz.
 
 Source: Wilson and Cowan 1972; Castaldo et al., arXiv 2512.10982, rung 4. Its table prints $e_0 = 1$; its
 figures have the maximum rate 1, and with 2 there is no Hopf point.
