@@ -1,8 +1,9 @@
-"""Saving every k-th sample of a march: low-passed first, block by block, in bounded memory.
+"""Saving every k-th sample of a march, block by block, in bounded memory: signals low-passed first.
 
 Keeping every k-th sample alone folds all that lies above the new Nyquist frequency onto what is
 kept. The filter is linear-phase and centred on each kept sample, so it moves nothing in time;
-before time zero the series continues with its first value.
+before time zero the series continues with its first value. States are points and no signals (a filtered
+angle is none, a filtered cycle has another radius): they are kept as they are at the same times.
 """
 
 from typing import Any
@@ -38,11 +39,15 @@ class Decimation(eqx.Module):
             lambda value: jnp.broadcast_to(value, (2 * self.half, *value.shape)), first
         )
 
-    def block(self, past: Any, series: Any) -> tuple[Any, Any]:
-        """Filter and thin one block `(steps, nodes)`: the past for the next, and what is kept."""
+    def block(self, past: tuple[Any, Any], series: tuple[Any, Any]) -> tuple[Any, tuple[Any, Any]]:
+        """One block `(steps, nodes)` of signal and states: the past for the next one, and what is kept."""
         whole = jax.tree.map(lambda old, new: jnp.concatenate([old, new]), past, series)
-        kept = jax.tree.map(self._filter, whole)
+        signal, states = whole
+        kept = self._filter(signal), jax.tree.map(self._thin, states)
         return jax.tree.map(lambda array: array[array.shape[0] - 2 * self.half :], whole), kept
+
+    def _thin(self, series: Float[Array, "steps nodes"]) -> Float[Array, "kept nodes"]:
+        return series[self.half : series.shape[0] - self.half : self.factor]
 
     def _filter(self, series: Float[Array, "steps nodes"]) -> Float[Array, "kept nodes"]:
         if self.factor == 1:
