@@ -177,7 +177,7 @@ FAULTS = {
     "nan": ({"alpha": np.nan}, rj.Status.non_finite, rj.Status.no_fixed_point),
     "nan gain": ({"gain": np.nan}, rj.Status.non_finite, rj.Status.no_fixed_point),
     "unstable": ({"alpha": 5.0}, rj.Status.ok, rj.Status.unstable),
-    "diverging": ({"alpha": 2e4}, rj.Status.non_finite, rj.Status.no_fixed_point),
+    "diverging": ({"alpha": 2e4}, rj.Status.non_finite, rj.Status.unstable),
     "delay too long": ({"speed": 0.5}, rj.Status.delay_too_long, rj.Status.ok),
 }
 
