@@ -7,6 +7,8 @@ from rosetta_jax.linear.covariance import functional_connectivity as functional_
 from rosetta_jax.linear.covariance import lyapunov as lyapunov
 from rosetta_jax.linear.fixed_point import FixedPoint as FixedPoint
 from rosetta_jax.linear.fixed_point import fixed_point as fixed_point
+from rosetta_jax.linear.motif import Motif as Motif
+from rosetta_jax.linear.motif import motif as motif
 from rosetta_jax.linear.spectrum import LinearSpectrum as LinearSpectrum
 from rosetta_jax.linear.spectrum import coherence as coherence
 from rosetta_jax.linear.spectrum import cross_spectrum as cross_spectrum

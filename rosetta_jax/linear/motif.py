@@ -30,7 +30,8 @@ class Motif(eqx.Module):
     """The motif of each node: `block` (nodes, 2, 2) in 1/s, rows and columns push and pull.
 
     `growth` and `rotation` (nodes,), real and imaginary part of the leading pair, 1/s and rad/s (0 where both
-    modes are real); `holds` (nodes,), whether push feeds pull and pull takes from push.
+    modes are real); `holds` (nodes,), whether push feeds pull and pull takes from push. The block is NaN
+    where push and pull do not tell the two modes apart.
     """
 
     block: Float[np.ndarray, "nodes 2 2"]
@@ -50,8 +51,9 @@ def motif(rung: Rung, start: object = None) -> Motif:
     as it is. Raises `ValueError` where no fixed point is found.
     """
     if isinstance(rung, PhaseOscillator):
-        turning = np.atleast_1d(np.asarray(rung.omega))
-        return _motif(turning[:, None, None] * np.array([[0.0, -1.0], [1.0, 0.0]]))
+        turning = np.atleast_1d(np.asarray(rung.omega, float))
+        block = turning[:, None, None] * np.array([[0.0, -1.0], [1.0, 0.0]])
+        return Motif(block, np.zeros_like(turning), np.abs(turning))
     point = fixed_point(rung, start=start)
     if int(point.status) != Status.ok:
         raise ValueError(
@@ -61,7 +63,8 @@ def motif(rung: Rung, start: object = None) -> Motif:
     network = as_network(rung)
     state = stack_state(point.state)
     jacobians, terms = _derivatives(network.rung, state)
-    return _motif(np.stack([_block(A, G) for A, G in zip(jacobians, terms, strict=True)]))
+    found = [_block(A, slopes) for A, slopes in zip(jacobians, terms, strict=True)]
+    return Motif(*(np.array(column) for column in zip(*found, strict=True)))
 
 
 def _derivatives(rung: Rung, state: jax.Array) -> tuple[np.ndarray, np.ndarray]:
@@ -85,8 +88,8 @@ def _derivatives(rung: Rung, state: jax.Array) -> tuple[np.ndarray, np.ndarray]:
     return slopes(drift), slopes(terms)
 
 
-def _block(A: np.ndarray, terms: np.ndarray) -> np.ndarray:
-    """How the leading plane of `A` moves the two terms."""
+def _block(A: np.ndarray, terms: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """How the leading plane of `A` moves the two terms, and how it grows and turns."""
     modes, vectors = np.linalg.eig(A)
     order = np.argsort(-modes.real, kind="stable")
     turning = order[np.abs(modes[order].imag) > 1e-9 * np.abs(modes).max()]
@@ -96,12 +99,8 @@ def _block(A: np.ndarray, terms: np.ndarray) -> np.ndarray:
         moves = np.array([[mode.real, mode.imag], [-mode.imag, mode.real]])
     else:
         plane, moves = vectors[:, order[:2]].real, np.diag(modes[order[:2]].real)
+    growth, rotation = np.trace(moves) / 2, abs(moves[0, 1])
     seen = terms @ plane
-    return seen @ moves @ np.linalg.inv(seen)
-
-
-def _motif(block: np.ndarray) -> Motif:
-    difference = block[:, 0, 0] - block[:, 1, 1]
-    squared = -block[:, 0, 1] * block[:, 1, 0] - difference**2 / 4
-    growth = (block[:, 0, 0] + block[:, 1, 1]) / 2
-    return Motif(block, growth, np.sqrt(np.maximum(squared, 0.0)))
+    if np.linalg.cond(seen) > 1e12:  # both terms see the same combination of the two modes
+        return np.full((2, 2), np.nan), growth, rotation
+    return seen @ moves @ np.linalg.inv(seen), growth, rotation

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from rosetta_jax import parameters
-from rosetta_jax.linear.motif import motif
+from rosetta_jax.linear import motif
 from rosetta_jax.network import Connectome, Network
 from rosetta_jax.network.coupling import COUPLINGS
 from rosetta_jax.rungs import ladder

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from rosetta_jax.linear import fixed_point
-from rosetta_jax.linear.motif import motif
+from rosetta_jax.linear import fixed_point, motif
 from rosetta_jax.rungs import NMM1
 from rosetta_jax.rungs.transfer import sigmoid_slope
 from rosetta_jax.simulation import simulate

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import brentq, root
 
 from rosetta_jax.forcing import WhiteNoise
-from rosetta_jax.linear.motif import motif
+from rosetta_jax.linear import motif
 from rosetta_jax.network import alone
 from rosetta_jax.rungs import WilsonCowan
 from rosetta_jax.simulation import simulate
