@@ -9,6 +9,7 @@ from rosetta_jax import inference as inference
 from rosetta_jax import linear as linear
 from rosetta_jax import observe as observe
 from rosetta_jax import synthetic as synthetic
+from rosetta_jax.forcing import Constant as Constant
 from rosetta_jax.forcing import Field as Field
 from rosetta_jax.forcing import FunctionDrive as FunctionDrive
 from rosetta_jax.forcing import OrnsteinUhlenbeck as OrnsteinUhlenbeck
@@ -49,17 +50,21 @@ from rosetta_jax.results import Status as Status
 from rosetta_jax.rungs import NMM1 as NMM1
 from rosetta_jax.rungs import HarmonicOscillator as HarmonicOscillator
 from rosetta_jax.rungs import JansenRit as JansenRit
+from rosetta_jax.rungs import Laminar as Laminar
 from rosetta_jax.rungs import PhaseOscillator as PhaseOscillator
 from rosetta_jax.rungs import StuartLandau as StuartLandau
 from rosetta_jax.rungs import SubcriticalStuartLandau as SubcriticalStuartLandau
+from rosetta_jax.rungs import Wendling as Wendling
 from rosetta_jax.rungs import WilsonCowan as WilsonCowan
 from rosetta_jax.rungs import ladder as ladder
+from rosetta_jax.rungs import recommend as recommend
 from rosetta_jax.simulation import Solution as Solution
 from rosetta_jax.simulation import simulate as simulate
 from rosetta_jax.system import Rung as Rung
 from rosetta_jax.system import component as component
 from rosetta_jax.system import describe as describe
 from rosetta_jax.system import port as port
+from rosetta_jax.working_points import working_brain as working_brain
 
 
 def __getattr__(name: str):

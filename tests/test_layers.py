@@ -21,7 +21,7 @@ LAYERS = (
     "translation | synthetic",
     "bifurcation",
     "simulation | linear | sweeps",
-    "data",
+    "data | working_points",
     "network",
     "rungs | forcing | observe",
     "system | optimise",

@@ -16,6 +16,14 @@ class RouteName(StrEnum):
     simulated = "simulated"
 
 
+class PresetName(StrEnum):
+    """The rungs that have a preset for fits."""
+
+    harmonic = "harmonic"
+    stuart_landau = "stuart-landau"
+    jansen_rit = "jansen-rit"
+
+
 class MethodName(StrEnum):
     """How a loss is descended."""
 
@@ -68,6 +76,9 @@ DataOption = Annotated[
         "`centres` mm. "
         "Without it: the embedded synthetic recording."
     ),
+]
+PresetOption = Annotated[
+    PresetName, typer.Option("--rung", help="The neural mass of every region.")
 ]
 StartsOption = Annotated[int, typer.Option(min=1, help="Starts a person.")]
 BandOption = Annotated[tuple[float, float], typer.Option(help="Bins used, Hz.")]

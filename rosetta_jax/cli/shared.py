@@ -28,9 +28,15 @@ class Precision(StrEnum):
 class RungName(StrEnum):
     """The rungs that the command line knows."""
 
+    phase = "phase"
     harmonic = "harmonic"
     stuart_landau = "stuart-landau"
+    subcritical = "subcritical"
+    wilson_cowan = "wilson-cowan"
+    nmm1 = "nmm1"
     jansen_rit = "jansen-rit"
+    wendling = "wendling"
+    laminar = "laminar"
 
 
 RungOption = Annotated[RungName, typer.Option("--rung", help="The neural mass of every region.")]

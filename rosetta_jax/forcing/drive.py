@@ -1,9 +1,9 @@
 r"""Drives: the known part $f(t)$ of what acts on nodes, entering the port a network gives it.
 
-A drive is a value at a time, `()` for all nodes or `(nodes,)`. Its unit is that of the port.
+A drive is a value at a time, `()` for all nodes or `(nodes,)`. Its unit is that of the port, the rung's drive port
+unless `port` names another. Drives at several ports add up.
 """
 
-import abc
 from collections.abc import Callable
 from functools import partial
 
@@ -13,19 +13,27 @@ import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Parameter, Scalar
+from rosetta_jax.forcing.forcing import Forcing
 from rosetta_jax.parameters import check_parameters, parameter
 from rosetta_jax.priors import NonNegative, Positive
 
 
-class Drive(eqx.Module):
+class Drive(Forcing):
     """A function of time (s): `value(t)` is `()` or `(nodes,)`, in the unit of its port."""
+
+    port: str | None = eqx.field(default=None, static=True, kw_only=True)
 
     def __check_init__(self):
         check_parameters(self)
 
-    @abc.abstractmethod
+
+class Constant(Drive):
+    """The same at all times, the past included."""
+
+    amplitude: Parameter = parameter(unit="", symbol="A", description="value, unit of the port")
+
     def value(self, t: Scalar) -> Parameter:
-        """The drive at time `t` (s)."""
+        return self.amplitude
 
 
 class Sinusoid(Drive):
@@ -83,7 +91,9 @@ class SampledDrive(Drive):
                 "give one value (or one row) a time."
             )
         if len(self.times) < 2:
-            raise ValueError("`times` needs at least two samples: for a constant, take rj.Step.")
+            raise ValueError(
+                "`times` needs at least two samples: for a constant, take rj.Constant."
+            )
         if _checks.is_concrete(self.times):
             _require_increasing(np.asarray(self.times))
 
@@ -112,7 +122,7 @@ class FunctionDrive(Drive):
         if not callable(self.function):
             raise TypeError(
                 "`function` must be a function of time (s) such as `lambda t: jnp.sin(t)`, got "
-                f"{_checks.shown(self.function)}; for a constant, take rj.Step."
+                f"{_checks.shown(self.function)}; for a constant, take rj.Constant."
             )
 
     def value(self, t: Scalar) -> Parameter:

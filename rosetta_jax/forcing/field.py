@@ -1,7 +1,8 @@
 r"""Electric fields: a weak field $E(t)$ (V/m) polarises each node by $\lambda \cdot E(t)$ (mV).
 
-It enters the port inside the sigmoid of the polarised population, at once and not through a
-synapse.
+It enters the port inside the sigmoid of the polarised population, at once and not through a synapse: the rung's
+field port unless `port` names another population's. One field seen by two populations is the sum of two that
+share strength and waveform, each with its own polarisability.
 """
 
 from functools import partial
@@ -12,9 +13,10 @@ import jax.numpy as jnp
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Parameter, Scalar
 from rosetta_jax.forcing.drive import Drive
+from rosetta_jax.forcing.forcing import Forcing
 
 
-class Field(eqx.Module):
+class Field(Forcing):
     r"""A field with one time course: polarisation $\lambda_i \cdot E_i\, w(t)$ in mV.
 
     Along the axis of the cells: `polarisability` $\lambda$, `()` or `(nodes,)`, in mV per V/m (= mm), and
@@ -31,6 +33,7 @@ class Field(eqx.Module):
     polarisability: Float[Array, "..."] = eqx.field(
         converter=partial(_checks.as_float_array, name="polarisability"), default=0.2
     )
+    port: str | None = eqx.field(default=None, static=True, kw_only=True)
 
     def __check_init__(self):
         _checks.instance("waveform", self.waveform, Drive, "a drive such as rj.Sinusoid(1, 10)")

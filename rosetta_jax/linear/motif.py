@@ -13,6 +13,9 @@ the imaginary part of the pair, whatever the units of the two.
 Source: Castaldo et al., arXiv 2512.10982, section 1 and the boxes of its rungs; the general test is ours.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -81,7 +84,7 @@ def _derivatives(rung: Rung, state: jax.Array) -> tuple[np.ndarray, np.ndarray]:
     ones = jnp.ones_like(state[0])
     tangents = jnp.eye(len(state), dtype=state.dtype)[:, :, None] * ones[None, None, :]
 
-    def slopes(function: object) -> np.ndarray:
+    def slopes(function: Callable[[jax.Array], jax.Array]) -> np.ndarray:
         columns = jax.vmap(lambda tangent: jax.jvp(function, (state,), (tangent,))[1])(tangents)
         return np.asarray(jnp.transpose(columns, (2, 1, 0)), float)
 
@@ -90,7 +93,8 @@ def _derivatives(rung: Rung, state: jax.Array) -> tuple[np.ndarray, np.ndarray]:
 
 def _block(A: np.ndarray, terms: np.ndarray) -> tuple[np.ndarray, float, float]:
     """How the leading plane of `A` moves the two terms, and how it grows and turns."""
-    modes, vectors = np.linalg.eig(A)
+    found: Any = np.linalg.eig(A)  # real or complex, as it turns out
+    modes, vectors = found
     order = np.argsort(-modes.real, kind="stable")
     turning = order[np.abs(modes[order].imag) > 1e-9 * np.abs(modes).max()]
     if len(turning):

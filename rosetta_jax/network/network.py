@@ -19,7 +19,7 @@ import numpy as np
 
 from rosetta_jax import _checks, parameters
 from rosetta_jax._types import Channels, Nodal, Pairwise, Parameter, Scalar
-from rosetta_jax.forcing import Drive, Field, Noise
+from rosetta_jax.forcing import Drive, Field, Forcing, Noise, Sum, inputs_of
 from rosetta_jax.network.connectome import Connectome, unconnected
 from rosetta_jax.network.coupling import COUPLINGS, Coupling
 from rosetta_jax.parameters import check_parameters, parameter
@@ -33,11 +33,11 @@ _LONGEST_DELAY = 10.0
 class Network(eqx.Module):
     """A rung wired into a brain.
 
-    `rung` (its parameters shared or regional); `connectome`; `coupling`: "additive", "diffusive" or
-    a `Coupling`, by default the rung's own; `gain` G; conduction `speed` (m/s), used where the
-    connectome has lengths; `noise` at the rung's noise ports; `drive` at its drive port; `field` at
-    its field port; `sensor`, a noise added to every signal; `max_delay` (s): the longest delay that
-    a march must be able to hold, needed only where lengths or speed are traced.
+    `rung` (its parameters shared or regional); `connectome`; `coupling`: "additive", "diffusive" or a
+    `Coupling`, by default the rung's own; `gain` G; conduction `speed` (m/s), used where the connectome has
+    lengths; `noise` at the rung's noise ports; `drive` at its drive port; `field` at its field port, or at
+    the ports they name; both may be sums; `sensor`, a noise added to every signal; `max_delay` (s): the
+    longest delay that a march must be able to hold, needed only where lengths or speed are traced.
 
     Raises `ValueError` for white noise at a port in which the rung is not linear, an unknown port,
     or a parameter that is neither `()` nor `(nodes,)`.
@@ -47,8 +47,8 @@ class Network(eqx.Module):
     connectome: Connectome
     coupling: Coupling
     noise: Noise | None
-    drive: Drive | None
-    field: Field | None
+    drive: Drive | Sum | None
+    field: Field | Sum | None
     sensor: Noise | None
     max_delay: float | None = eqx.field(static=True)
     gain: Parameter = parameter(
@@ -71,8 +71,8 @@ class Network(eqx.Module):
         gain: Any = 1.0,
         speed: Any = 10.0,
         noise: Noise | None = None,
-        drive: Drive | None = None,
-        field: Field | None = None,
+        drive: Drive | Sum | None = None,
+        field: Field | Sum | None = None,
         sensor: Noise | None = None,
         max_delay: float | None = None,
     ):
@@ -101,8 +101,10 @@ class Network(eqx.Module):
             )
         for path, value in _regional_parameters(self):
             _checks.shared_or_regional(path, value, self.nodes)
-        for name, part in (("drive", self.drive), ("field", self.field)):
-            if part is not None:
+        for name, forcing in (("drive", self.drive), ("field", self.field)):
+            for part in () if forcing is None else forcing.parts():
+                if part.port is not None:
+                    _checks.one_of(f"{name}.port", part.port, ports(self.rung))
                 _check_width(name, part, self.nodes, self.gain.dtype)
         if self.noise is not None:
             _check_noise_ports(self.rung, self.noise, self.noise_ports)
@@ -131,14 +133,12 @@ class Network(eqx.Module):
     def outside(self, t: Scalar) -> Any:
         """The known inputs at time `t` (s): drive and field, at their ports."""
         inputs = self.rung.Inputs()
-        if self.drive is not None:
-            inputs = add_inputs(
-                inputs, self.rung.Inputs(**{self.rung.drive_port: self.drive.value(t)})
-            )
-        if self.field is not None:
-            inputs = add_inputs(
-                inputs, self.rung.Inputs(**{self.rung.field_port: self.field.value(t)})
-            )
+        for forcing, port in (
+            (self.drive, self.rung.drive_port),
+            (self.field, self.rung.field_port),
+        ):
+            if forcing is not None:
+                inputs = add_inputs(inputs, self.rung.Inputs(**inputs_of(forcing, t, port)))
         return inputs
 
     def noise_inputs(self, values: Any) -> Any:
@@ -168,8 +168,8 @@ def alone(
     rung: Rung,
     nodes: int = 1,
     noise: Noise | None = None,
-    drive: Drive | None = None,
-    field: Field | None = None,
+    drive: Drive | Sum | None = None,
+    field: Field | Sum | None = None,
 ) -> Network:
     """`nodes` unconnected nodes of a rung, as the network that every engine takes."""
     return Network(rung, unconnected(nodes), gain=0.0, noise=noise, drive=drive, field=field)
@@ -193,8 +193,13 @@ def _check_parts(rung: Any, connectome: Any, noise: Any, drive: Any, field: Any,
     _checks.instance("connectome", connectome, Connectome, "rj.Connectome(weights, lengths)")
     for name, part, kind, wanted in (
         ("noise", noise, Noise, "a noise such as rj.WhiteNoise(sigma)"),
-        ("drive", drive, Drive, "a drive such as rj.Sinusoid(...) or rj.FunctionDrive(function)"),
-        ("field", field, Field, "rj.Field(strength, waveform)"),
+        (
+            "drive",
+            drive,
+            (Drive, Sum),
+            "a drive such as rj.Sinusoid(...) or rj.FunctionDrive(function)",
+        ),
+        ("field", field, (Field, Sum), "rj.Field(strength, waveform)"),
         ("sensor", sensor, Noise, "a noise such as rj.WhiteNoise(sigma)"),
     ):
         if part is not None:
@@ -228,7 +233,7 @@ def _check_noise_ports(rung: Rung, noise: Noise, names: tuple[str, ...]) -> None
             )
 
 
-def _check_width(name: str, part: Drive | Field, nodes: int, dtype: Any) -> None:
+def _check_width(name: str, part: Forcing, nodes: int, dtype: Any) -> None:
     found = jax.eval_shape(part.value, jax.ShapeDtypeStruct((), dtype)).shape
     if found not in ((), (nodes,)):
         raise ValueError(

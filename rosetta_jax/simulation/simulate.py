@@ -43,13 +43,13 @@ def simulate(
 ) -> Solution:
     r"""Simulate a network (or a bare rung) for `transient + duration` seconds.
 
-    Fixed steps of `dt` (s) by `solver`, an explicit diffrax solver, Heun by default; delays are
-    read by linear interpolation at every stage, so Heun keeps order two. `key` is needed where
-    there is noise. `transient` (s) is simulated and dropped. `save` names what is kept, "signal"
-    and "states"; `save_every` (s, a whole number of steps) thins both, the signal after a
-    low-pass, states as they are. `past(t)` gives the state for t <= 0 (s), by default the rung's starting state held for ever. `block` is
-    the number of steps under one checkpoint, by default about the root of all steps: memory of a
-    reverse gradient goes as (steps / block) states and block steps' intermediates.
+    Fixed steps of `dt` (s) by `solver`, an explicit diffrax solver, Heun by default; delays are read by
+    linear interpolation at every stage, so Heun keeps order two. `key` is needed where there is noise.
+    `transient` (s) is simulated and dropped. `save` names what is kept, "signal" and "states";
+    `save_every` (s, a whole number of steps) thins both, the signal after a low-pass, states as they
+    are. `past(t)` gives the state for t <= 0 (s), by default the rung's starting state held for ever.
+    `block` is the number of steps under one checkpoint, by default about the root of all steps: memory
+    of a reverse gradient goes as (steps / block) states and block steps' intermediates.
 
     With a `controller` the step adapts instead, and results are given every `save_every` (or `dt`):
     only without delays and noise.

@@ -22,7 +22,8 @@ from rosetta_jax.simulation import simulate
 from rosetta_jax.system import Rung, add_inputs, describe, ports, stack_state, unstack_state
 
 NODES = 3
-every_rung = pytest.mark.parametrize("kind", ladder(), ids=lambda kind: kind.__name__)
+KINDS = [step.kind for step in ladder()]
+every_rung = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 
 
 def declared(kind: type[Rung]) -> dict[str, parameters.ParameterInfo]:
@@ -85,8 +86,10 @@ def combined(rung: Rung, arriving: jax.Array, state) -> jax.Array:
 
 
 def test_the_ladder_lists_distinct_concrete_rungs():
-    assert len(set(ladder())) == len(ladder()) > 0
-    assert all(issubclass(kind, Rung) and not inspect.isabstract(kind) for kind in ladder())
+    assert len(set(KINDS)) == len(KINDS) > 0
+    assert all(issubclass(kind, Rung) and not inspect.isabstract(kind) for kind in KINDS)
+    numbers = [step.number for step in ladder()]
+    assert numbers == sorted(numbers) and all(all(step.box) and step.equation for step in ladder())
 
 
 @every_rung
