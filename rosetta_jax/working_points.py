@@ -39,7 +39,7 @@ WORKING_POINTS: dict[type[Rung], WorkingPoint] = {
     StuartLandau: WorkingPoint({"alpha": -5.0}, gain=3.0, sigma=0.02, dt=5e-4),
     SubcriticalStuartLandau: WorkingPoint({"alpha": -5.0}, gain=3.0, sigma=0.02, dt=5e-4),
     WilsonCowan: WorkingPoint({"bias_y": -7.2}, gain=0.5, sigma=0.02, dt=2e-4),
-    NMM1: WorkingPoint({"bias_x": 10.0}, gain=5.0, sigma=0.1, dt=5e-4),
+    NMM1: WorkingPoint({"bias_x": 10.0}, gain=5.0, sigma=0.01, dt=5e-4),
     JansenRit: WorkingPoint({"bias": 350.0}, gain=2.0, sigma=0.1, dt=5e-4),
     Wendling: WorkingPoint({"bias": 200.0}, gain=0.5, sigma=0.1, dt=2e-4),
     Laminar: WorkingPoint({"bias_1": 400.0, "bias_2": 0.0}, gain=2.0, sigma=0.1, dt=2e-4),

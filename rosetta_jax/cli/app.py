@@ -4,6 +4,7 @@ import typer
 
 from rosetta_jax.cli.config import ConfiguredCommand
 from rosetta_jax.cli.fit import fit
+from rosetta_jax.cli.ladder import ladder
 from rosetta_jax.cli.simulate import simulate
 from rosetta_jax.cli.spectrum import spectrum
 
@@ -13,5 +14,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Whole-brain networks of neural masses: simulated, linearised exactly, fitted to spectra.",
 )
+app.command()(ladder)
 for command in (simulate, spectrum, fit):
     app.command(cls=ConfiguredCommand)(command)

@@ -46,6 +46,29 @@ NETWORKS = {
         1e-3,
         120.0,
     ),
+    "subcritical": (
+        rj.Network(
+            rj.SubcriticalStuartLandau(ALPHA, OMEGA),
+            CONNECTOME,
+            gain=4.0,
+            noise=rj.WhiteNoise(0.01),
+        ),
+        2e-3,
+        240.0,
+    ),
+    "wilson-cowan": (rj.working_brain(rj.WilsonCowan, CONNECTOME), 5e-4, 60.0),
+    "nmm1": (rj.working_brain(rj.NMM1, CONNECTOME), 1e-3, 120.0),
+    "wendling": (
+        rj.Network(
+            rj.Wendling(bias=RNG.uniform(60, 100, NODES)),
+            CONNECTOME,
+            gain=5.0,
+            noise=rj.WhiteNoise(0.1),
+        ),
+        5e-4,
+        60.0,
+    ),
+    "laminar": (rj.working_brain(rj.Laminar, CONNECTOME), 5e-4, 120.0),
 }
 
 
