@@ -48,10 +48,12 @@ from rosetta_jax.regional import PerRegion as PerRegion
 from rosetta_jax.regional import linear_in as linear_in
 from rosetta_jax.results import Status as Status
 from rosetta_jax.rungs import NMM1 as NMM1
+from rosetta_jax.rungs import NMM2 as NMM2
 from rosetta_jax.rungs import HarmonicOscillator as HarmonicOscillator
 from rosetta_jax.rungs import JansenRit as JansenRit
 from rosetta_jax.rungs import Laminar as Laminar
 from rosetta_jax.rungs import PhaseOscillator as PhaseOscillator
+from rosetta_jax.rungs import QIFPopulation as QIFPopulation
 from rosetta_jax.rungs import StuartLandau as StuartLandau
 from rosetta_jax.rungs import SubcriticalStuartLandau as SubcriticalStuartLandau
 from rosetta_jax.rungs import Wendling as Wendling

@@ -12,10 +12,12 @@ from rosetta_jax.forcing import WhiteNoise
 from rosetta_jax.network import Connectome, Network
 from rosetta_jax.rungs import (
     NMM1,
+    NMM2,
     HarmonicOscillator,
     JansenRit,
     Laminar,
     PhaseOscillator,
+    QIFPopulation,
     StuartLandau,
     SubcriticalStuartLandau,
     Wendling,
@@ -42,6 +44,8 @@ WORKING_POINTS: dict[type[Rung], WorkingPoint] = {
     NMM1: WorkingPoint({"bias_x": 10.0}, gain=5.0, sigma=0.01, dt=5e-4),
     JansenRit: WorkingPoint({"bias": 350.0}, gain=2.0, sigma=0.1, dt=5e-4),
     Wendling: WorkingPoint({"bias": 200.0}, gain=0.5, sigma=0.1, dt=2e-4),
+    QIFPopulation: WorkingPoint({}, gain=1.0, sigma=0.002, dt=1e-4),
+    NMM2: WorkingPoint({}, gain=0.2, sigma=0.002, dt=1e-4),
     Laminar: WorkingPoint({"bias_1": 400.0, "bias_2": 0.0}, gain=2.0, sigma=0.1, dt=2e-4),
 }
 

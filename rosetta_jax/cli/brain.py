@@ -9,10 +9,12 @@ from rosetta_jax.cli.shared import RungName
 from rosetta_jax.network import Network
 from rosetta_jax.rungs import (
     NMM1,
+    NMM2,
     HarmonicOscillator,
     JansenRit,
     Laminar,
     PhaseOscillator,
+    QIFPopulation,
     StuartLandau,
     SubcriticalStuartLandau,
     Wendling,
@@ -36,6 +38,8 @@ KINDS: dict[RungName, type[Rung]] = {
     RungName.jansen_rit: JansenRit,
     RungName.wendling: Wendling,
     RungName.laminar: Laminar,
+    RungName.qif: QIFPopulation,
+    RungName.nmm2: NMM2,
 }
 
 

@@ -45,8 +45,7 @@ def _table(title: str, *headings: str) -> Table:
 def _models() -> None:
     models = _table("The models", "rung", "model", "equation", "states and input ports")
     for step in steps():
-        rung = step.kind()
-        states = ", ".join(field.name for field in dataclasses.fields(rung.State))
+        states = ", ".join(field.name for field in dataclasses.fields(step.kind.State))
         inputs = ", ".join(f"{name} ({info.unit})" for name, info in ports(step.kind).items())
         models.add_row(
             str(step.number),

@@ -37,6 +37,8 @@ class RungName(StrEnum):
     jansen_rit = "jansen-rit"
     wendling = "wendling"
     laminar = "laminar"
+    qif = "qif"
+    nmm2 = "nmm2"
 
 
 RungOption = Annotated[RungName, typer.Option("--rung", help="The neural mass of every region.")]

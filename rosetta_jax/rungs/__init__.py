@@ -8,6 +8,8 @@ from rosetta_jax.rungs.ladder import ladder as ladder
 from rosetta_jax.rungs.ladder import recommend as recommend
 from rosetta_jax.rungs.laminar import Laminar as Laminar
 from rosetta_jax.rungs.nmm1 import NMM1 as NMM1
+from rosetta_jax.rungs.nmm2 import NMM2 as NMM2
+from rosetta_jax.rungs.nmm2 import QIFPopulation as QIFPopulation
 from rosetta_jax.rungs.phase import PhaseOscillator as PhaseOscillator
 from rosetta_jax.rungs.stuart_landau import StuartLandau as StuartLandau
 from rosetta_jax.rungs.subcritical import SubcriticalStuartLandau as SubcriticalStuartLandau

@@ -12,6 +12,7 @@ from rosetta_jax.rungs.harmonic import HarmonicOscillator
 from rosetta_jax.rungs.jansen_rit import JansenRit
 from rosetta_jax.rungs.laminar import Laminar
 from rosetta_jax.rungs.nmm1 import NMM1
+from rosetta_jax.rungs.nmm2 import NMM2, QIFPopulation
 from rosetta_jax.rungs.phase import PhaseOscillator
 from rosetta_jax.rungs.stuart_landau import StuartLandau
 from rosetta_jax.rungs.subcritical import SubcriticalStuartLandau
@@ -91,6 +92,8 @@ _STEPS: tuple[tuple[type[Rung], int, str], ...] = (
         "as Jansen-Rit, with fast inhibition y₃'' + 2g y₃' + g² y₃ = G g C₇ S(C₅ y₀ - C₆ y₄)",
     ),
     (Laminar, 5, "an alpha column (P1, SS, SST) below a gamma column (P2, PV)"),
+    (QIFPopulation, 6, "τ r' = Δ/πτ + 2rv; τ v' = v² + η - (πτr)² + τ J s + I"),
+    (NMM2, 6, "two QIF populations, E and I, through alpha synapses"),
 )
 
 
