@@ -66,7 +66,7 @@ def quadratic(current: Scalar) -> Scalar:
     .. math::  1/(\tau r) = 2\sqrt\pi \int_0^\infty e^{-u^6/48 - k u^2}\,du
     """
     k = stop_gradient(current)
-    size = jnp.maximum(jnp.abs(k), 1e-3)
+    size = jnp.abs(k)
     # For k < 0 the peak is at u^4 = 16|k|; about it the exponent falls as 4|k| (u - peak)^2.
     peak = jnp.where(k < 0, 2 * size**0.25, 0.0)
     width = jnp.sqrt(_FALL / (jnp.where(k < 0, 2.3, 1.0) * size))

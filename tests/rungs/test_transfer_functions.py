@@ -174,6 +174,8 @@ def eif_by_quadrature(current: float, function: EIF) -> float:
         (-1.0, {"noise": 1.0, "sharpness": 0.5}),
         (5.0, {"noise": 2.0, "reset": -0.5}),
         (1.0, {"noise": 0.5, "threshold": 1.2}),
+        (0.3, {"noise": 0.3, "threshold": 1.1}),
+        (1.1, {"noise": 0.4, "soft_threshold": 1.5}),
     ],
 )
 def test_eif_is_its_double_integral(current, options):
@@ -203,10 +205,16 @@ def test_eif_at_the_rheobase_in_little_noise_is_qif():
 
 
 def test_eif_keeps_its_accuracy_over_decades_of_noise_and_sharpness(monkeypatch):
-    decades = [0.01, 0.1, 1.0, 10.0], [0.01, 0.2, 3.0], [0.95, 1.0, 1.2, 4.0]
-    noise, sharpness, current = (each.ravel() for each in np.meshgrid(*decades))
-    function = EIF(noise=noise, sharpness=sharpness, threshold=1 + 10 * sharpness)
+    decades = (
+        [0.02, 0.1, 1.0, 10.0],
+        [0.01, 0.2, 0.5, 3.0],
+        [0.0, 10.0],
+        [-1.0, 0.4, 0.7, 0.95, 1.2, 4.0],
+    )
+    noise, sharpness, reach, current = (each.ravel() for each in np.meshgrid(*decades))
+    function = EIF(noise=noise, sharpness=sharpness, threshold=1 + reach * sharpness)
     coarse = function(current)
+    assert np.isfinite(coarse).all() and coarse.min() < 1e-250
     double_the_nodes(monkeypatch)
     np.testing.assert_allclose(coarse, function(current), rtol=1e-9)
 
