@@ -29,15 +29,22 @@ from typing import ClassVar
 import equinox as eqx
 import jax.numpy as jnp
 
-from rosetta_jax._types import Channels, Nodal, Parameter, Scalar
+from rosetta_jax._types import Nodal, Parameter, Scalar
 from rosetta_jax.parameters import parameter
 from rosetta_jax.priors import Positive
-from rosetta_jax.rungs.transfer import sigmoid
-from rosetta_jax.system import Rung, component, port
+from rosetta_jax.rungs.column import (
+    ColumnInputs,
+    ColumnRung,
+    inverse_time,
+    potential_gain,
+    sigmoid_half_rate,
+    sigmoid_steepness,
+    sigmoid_threshold,
+)
+from rosetta_jax.rungs.synapse import alpha_acceleration
+from rosetta_jax.system import component
 
 _SOURCE = "Jansen and Rit 1995, table 1"
-# Rates per second, which others give per millisecond, and potentials in mV, which others give in V.
-_RATES, _POTENTIALS = (1.0, 1e5), (0.03, 3e3)
 
 
 class JansenRitState(eqx.Module):
@@ -53,20 +60,7 @@ class JansenRitState(eqx.Module):
     z2: Nodal = component(unit="mV/s", description="rate of change of y2")
 
 
-class JansenRitInputs(eqx.Module):
-    """A rate through the excitatory synapse, and a potential inside the sigmoid."""
-
-    rate: Parameter = port(
-        unit="1/s", linear=True, description="pulses a second through the excitatory synapse"
-    )
-    field: Parameter = port(
-        unit="mV",
-        linear=False,
-        description="polarisation of the pyramidal soma, inside the sigmoid",
-    )
-
-
-class JansenRit(Rung):
+class JansenRit(ColumnRung):
     r"""The Jansen-Rit column; signal $y_1 - y_2$ (mV), the potential of the pyramidal cells."""
 
     bias: Parameter = parameter(
@@ -76,42 +70,10 @@ class JansenRit(Rung):
         description="constant input rate; at 220 it oscillates, at 350 it is a stable focus",
         source="Jansen and Rit 1995, 120 to 320 pulses/s",
     )
-    excitatory_gain: Parameter = parameter(
-        3.25,
-        unit="mV",
-        symbol="A",
-        description="size of excitatory potentials",
-        support=Positive(),
-        span=_POTENTIALS,
-        source=_SOURCE,
-    )
-    inhibitory_gain: Parameter = parameter(
-        22.0,
-        unit="mV",
-        symbol="B",
-        description="size of inhibitory potentials",
-        support=Positive(),
-        span=_POTENTIALS,
-        source=_SOURCE,
-    )
-    excitatory_rate: Parameter = parameter(
-        100.0,
-        unit="1/s",
-        symbol="a",
-        description="inverse time constant of excitatory synapses",
-        support=Positive(),
-        span=_RATES,
-        source=_SOURCE,
-    )
-    inhibitory_rate: Parameter = parameter(
-        50.0,
-        unit="1/s",
-        symbol="b",
-        description="inverse time constant of inhibitory synapses",
-        support=Positive(),
-        span=_RATES,
-        source=_SOURCE,
-    )
+    excitatory_gain: Parameter = potential_gain(3.25, "A", "excitatory", _SOURCE)
+    inhibitory_gain: Parameter = potential_gain(22.0, "B", "inhibitory", _SOURCE)
+    excitatory_rate: Parameter = inverse_time(100.0, "a", "excitatory", _SOURCE)
+    inhibitory_rate: Parameter = inverse_time(50.0, "b", "inhibitory", _SOURCE)
     connectivity: Parameter = parameter(
         135.0,
         unit="",
@@ -120,44 +82,18 @@ class JansenRit(Rung):
         support=Positive(),
         source=_SOURCE,
     )
-    half_rate: Parameter = parameter(
-        2.5,
-        unit="1/s",
-        symbol="e0",
-        description="half of the largest firing rate",
-        support=Positive(),
-        source=_SOURCE,
-    )
-    threshold: Parameter = parameter(
-        6.0,
-        unit="mV",
-        symbol="v0",
-        description="potential at half of the largest firing rate",
-        source=_SOURCE,
-    )
-    slope: Parameter = parameter(
-        0.56,
-        unit="1/mV",
-        symbol="ρ",
-        description="steepness of the sigmoid",
-        support=Positive(),
-        source=_SOURCE,
-    )
+    half_rate: Parameter = sigmoid_half_rate(_SOURCE)
+    threshold: Parameter = sigmoid_threshold(_SOURCE)
+    slope: Parameter = sigmoid_steepness(_SOURCE)
 
     State: ClassVar[type] = JansenRitState
-    Inputs: ClassVar[type] = JansenRitInputs
-    coupling: ClassVar[str] = "additive"
-    drive_port: ClassVar[str] = "rate"
-    field_port: ClassVar[str] = "field"
-    noise_ports: ClassVar[tuple[str, ...]] = ("rate",)
-    signal_unit: ClassVar[str] = "mV"
 
     def start(self, nodes: int) -> JansenRitState:
         rest = jnp.zeros(nodes)
         return JansenRitState(y0=rest, y1=rest, y2=rest, z0=rest, z1=rest, z2=rest)
 
     def vector_field(
-        self, t: Scalar, state: JansenRitState, inputs: JansenRitInputs
+        self, t: Scalar, state: JansenRitState, inputs: ColumnInputs
     ) -> JansenRitState:
         a, b = self.excitatory_rate, self.inhibitory_rate
         count = self.connectivity
@@ -168,26 +104,13 @@ class JansenRit(Rung):
             y0=state.z0,
             y1=state.z1,
             y2=state.z2,
-            z0=self.excitatory_gain * a * pyramidal - 2 * a * state.z0 - a * a * state.y0,
-            z1=self.excitatory_gain * a * excitation - 2 * a * state.z1 - a * a * state.y1,
-            z2=self.inhibitory_gain * b * inhibition - 2 * b * state.z2 - b * b * state.y2,
+            z0=alpha_acceleration(state.y0, state.z0, self.excitatory_gain * a * pyramidal, a),
+            z1=alpha_acceleration(state.y1, state.z1, self.excitatory_gain * a * excitation, a),
+            z2=alpha_acceleration(state.y2, state.z2, self.inhibitory_gain * b * inhibition, b),
         )
 
-    def firing_rate(self, state: JansenRitState, inputs: JansenRitInputs) -> Nodal:
-        """The rate S(v) of the pyramidal cells, 1/s, a field included."""
-        return self._rate(state.y1 - state.y2 + inputs.field)
-
-    def _rate(self, potential: Nodal) -> Nodal:
-        return sigmoid(potential, self.half_rate, self.threshold, self.slope)
-
-    def send(self, state: JansenRitState, inputs: JansenRitInputs) -> Channels:
-        return self.firing_rate(state, inputs)[None, :]
-
-    def receive(self, combined: Channels) -> JansenRitInputs:
-        return JansenRitInputs(rate=combined[0])
-
-    def signal(self, state: JansenRitState, inputs: JansenRitInputs) -> Nodal:
+    def signal(self, state: JansenRitState, inputs: ColumnInputs) -> Nodal:
         return state.y1 - state.y2
 
-    def push_pull(self, state: JansenRitState, inputs: JansenRitInputs) -> tuple[Nodal, Nodal]:
+    def push_pull(self, state: JansenRitState, inputs: ColumnInputs) -> tuple[Nodal, Nodal]:
         return state.y1, -state.y2

@@ -46,14 +46,19 @@ import jax.numpy as jnp
 
 from rosetta_jax._types import Array, Channels, Float, Nodal, Parameter, Scalar
 from rosetta_jax.parameters import parameter
-from rosetta_jax.priors import NonNegative, Positive
+from rosetta_jax.priors import NonNegative
+from rosetta_jax.rungs.column import (
+    inverse_time,
+    potential_gain,
+    sigmoid_half_rate,
+    sigmoid_steepness,
+)
 from rosetta_jax.rungs.laminar_sources import SYNAPSES, source_density
+from rosetta_jax.rungs.synapse import alpha_acceleration
 from rosetta_jax.rungs.transfer import sigmoid
 from rosetta_jax.system import Rung, component, port
 
 _SOURCE = "Sanchez-Todo et al. 2023, as in the authors' network code"
-# Rates per second, which others give per millisecond, and potentials in mV, which others give in V.
-_RATES, _POTENTIALS = (1.0, 1e5), (0.03, 3e3)
 # By how much the authors strengthen the excitation of P1 under psychedelics.
 _PSYCHEDELIC = 1.3846154
 
@@ -120,30 +125,6 @@ def _bias(default: float, symbol: str, population: str) -> Any:
     )
 
 
-def _gain(default: float, symbol: str, synapses: str) -> Any:
-    return parameter(
-        default,
-        unit="mV",
-        symbol=symbol,
-        description=f"size of {synapses} potentials",
-        support=Positive(),
-        span=_POTENTIALS,
-        source=_SOURCE,
-    )
-
-
-def _inverse_time(default: float, symbol: str, synapses: str) -> Any:
-    return parameter(
-        default,
-        unit="1/s",
-        symbol=symbol,
-        description=f"inverse time constant of {synapses} synapses",
-        support=Positive(),
-        span=_RATES,
-        source=_SOURCE,
-    )
-
-
 def _weight(default: float, symbol: str, of: str, by: str) -> Any:
     return parameter(
         default,
@@ -175,12 +156,12 @@ class Laminar(Rung):
 
     bias_1: Parameter = _bias(200.0, "p1", "P1")
     bias_2: Parameter = _bias(90.0, "p2", "P2")
-    excitatory_gain: Parameter = _gain(3.25, "A", "excitatory")
-    slow_inhibitory_gain: Parameter = _gain(22.0, "B", "slow inhibitory")
-    fast_inhibitory_gain: Parameter = _gain(30.0, "G", "fast inhibitory")
-    excitatory_rate: Parameter = _inverse_time(100.0, "a", "excitatory")
-    slow_inhibitory_rate: Parameter = _inverse_time(50.0, "b", "slow inhibitory")
-    fast_inhibitory_rate: Parameter = _inverse_time(220.0, "g", "fast inhibitory")
+    excitatory_gain: Parameter = potential_gain(3.25, "A", "excitatory", _SOURCE)
+    slow_inhibitory_gain: Parameter = potential_gain(22.0, "B", "slow inhibitory", _SOURCE)
+    fast_inhibitory_gain: Parameter = potential_gain(30.0, "G", "fast inhibitory", _SOURCE)
+    excitatory_rate: Parameter = inverse_time(100.0, "a", "excitatory", _SOURCE)
+    slow_inhibitory_rate: Parameter = inverse_time(50.0, "b", "slow inhibitory", _SOURCE)
+    fast_inhibitory_rate: Parameter = inverse_time(220.0, "g", "fast inhibitory", _SOURCE)
     w_p1_ss: Parameter = _weight(108.0, "C1", "P1", "SS")
     w_p1_sst: Parameter = _weight(33.7, "C2", "P1", "SST")
     w_p1_in: Parameter = _weight(1.0, "C3", "P1", "what arrives")
@@ -194,24 +175,10 @@ class Laminar(Rung):
     w_p1_p2: Parameter = _weight(80.0, "C11", "P1", "P2")
     w_p2_p1: Parameter = _weight(200.0, "C12", "P2", "P1")
     w_pv_p1: Parameter = _weight(30.0, "C13", "PV", "P1")
-    half_rate: Parameter = parameter(
-        2.5,
-        unit="1/s",
-        symbol="e0",
-        description="half of the largest firing rate",
-        support=Positive(),
-        source=_SOURCE,
-    )
+    half_rate: Parameter = sigmoid_half_rate(_SOURCE)
     threshold: Parameter = _threshold(6.0, "v0", "P1, SS, SST and PV")
     threshold_p2: Parameter = _threshold(1.0, "v0_P2", "P2")
-    slope: Parameter = parameter(
-        0.56,
-        unit="1/mV",
-        symbol="ρ",
-        description="steepness of the sigmoids",
-        support=Positive(),
-        source=_SOURCE,
-    )
+    slope: Parameter = sigmoid_steepness(_SOURCE)
 
     State: ClassVar[type] = LaminarState
     Inputs: ClassVar[type] = LaminarInputs
@@ -251,13 +218,13 @@ class Laminar(Rung):
             y5=state.z5,
             y6=state.z6,
             y7=state.z7,
-            z1=excite * rate_p1 - 2 * a * state.z1 - a * a * state.y1,
-            z2=excite * rate_ss - 2 * a * state.z2 - a * a * state.y2,
-            z3=self.slow_inhibitory_gain * b * rate_sst - 2 * b * state.z3 - b * b * state.y3,
-            z4=excite * rate_p2 - 2 * a * state.z4 - a * a * state.y4,
-            z5=self.fast_inhibitory_gain * g * rate_pv - 2 * g * state.z5 - g * g * state.y5,
-            z6=excite * inputs.rate_1 - 2 * a * state.z6 - a * a * state.y6,
-            z7=excite * inputs.rate_2 - 2 * a * state.z7 - a * a * state.y7,
+            z1=alpha_acceleration(state.y1, state.z1, excite * rate_p1, a),
+            z2=alpha_acceleration(state.y2, state.z2, excite * rate_ss, a),
+            z3=alpha_acceleration(state.y3, state.z3, self.slow_inhibitory_gain * b * rate_sst, b),
+            z4=alpha_acceleration(state.y4, state.z4, excite * rate_p2, a),
+            z5=alpha_acceleration(state.y5, state.z5, self.fast_inhibitory_gain * g * rate_pv, g),
+            z6=alpha_acceleration(state.y6, state.z6, excite * inputs.rate_1, a),
+            z7=alpha_acceleration(state.y7, state.z7, excite * inputs.rate_2, a),
         )
 
     def synaptic_potentials(self, state: LaminarState) -> dict[str, Nodal]:

@@ -35,6 +35,7 @@ import jax.numpy as jnp
 from rosetta_jax._types import Channels, Nodal, Parameter, Scalar
 from rosetta_jax.parameters import parameter
 from rosetta_jax.priors import NonNegative, Positive
+from rosetta_jax.rungs.column import sigmoid_half_rate, sigmoid_steepness, sigmoid_threshold
 from rosetta_jax.rungs.synapse import acceleration
 from rosetta_jax.rungs.transfer import sigmoid
 from rosetta_jax.system import Rung, component, port
@@ -127,29 +128,9 @@ class NMM1(Rung):
     decay_x: Parameter = _time(0.01, "τ_dx", "decay time of the excitatory synapse")
     rise_y: Parameter = _time(0.02, "τ_ry", "rise time of the inhibitory synapse")
     decay_y: Parameter = _time(0.02, "τ_dy", "decay time of the inhibitory synapse")
-    half_rate: Parameter = parameter(
-        2.5,
-        unit="1/s",
-        symbol="e0",
-        description="half of the largest firing rate",
-        support=Positive(),
-        source=_SOURCE,
-    )
-    threshold: Parameter = parameter(
-        6.0,
-        unit="mV",
-        symbol="v0",
-        description="potential at half of the largest firing rate",
-        source=_SOURCE,
-    )
-    slope: Parameter = parameter(
-        0.56,
-        unit="1/mV",
-        symbol="ρ",
-        description="steepness of the sigmoid",
-        support=Positive(),
-        source=_SOURCE,
-    )
+    half_rate: Parameter = sigmoid_half_rate(_SOURCE)
+    threshold: Parameter = sigmoid_threshold(_SOURCE)
+    slope: Parameter = sigmoid_steepness(_SOURCE)
 
     State: ClassVar[type] = NMM1State
     Inputs: ClassVar[type] = NMM1Inputs

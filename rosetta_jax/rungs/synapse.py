@@ -28,6 +28,11 @@ def acceleration(s: Array, velocity: Array, input: Array, rise: Array, decay: Ar
     return (input - s - (rise + decay) * velocity) / (rise * decay)
 
 
+def alpha_acceleration(s: Array, velocity: Array, input: Array, rate: Array) -> Array:
+    r"""The same of an alpha synapse in the form of Jansen and Rit, of `rate` a; `input` is $Aa\,r$."""
+    return input - 2 * rate * velocity - rate * rate * s
+
+
 def kernel(times: Any, rise: Any, decay: Any, gain: Any = 1.0) -> Array:
     """The response h(t) to a brief pulse of unit area, zero before it; shapes spread over each other.
 

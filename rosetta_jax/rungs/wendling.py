@@ -33,20 +33,28 @@ points at 600 and 1750 pulses/s, contradicts its figure, 369 and 1399; neither i
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 
-from rosetta_jax._types import Channels, Nodal, Parameter, Scalar
+from rosetta_jax._types import Nodal, Parameter, Scalar
 from rosetta_jax.parameters import parameter
 from rosetta_jax.priors import NonNegative, Positive
-from rosetta_jax.rungs.transfer import sigmoid
-from rosetta_jax.system import Rung, component, port
+from rosetta_jax.rungs.column import (
+    POTENTIALS,
+    ColumnInputs,
+    ColumnRung,
+    inverse_time,
+    potential_gain,
+    sigmoid_half_rate,
+    sigmoid_steepness,
+    sigmoid_threshold,
+)
+from rosetta_jax.rungs.synapse import alpha_acceleration
+from rosetta_jax.system import component
 
 _SOURCE = "Wendling et al. 2002, table 1"
-# Rates per second, which others give per millisecond, and potentials in mV, which others give in V.
-_RATES, _POTENTIALS = (1.0, 1e5), (0.03, 3e3)
 
 
 class WendlingState(eqx.Module):
@@ -66,32 +74,7 @@ class WendlingState(eqx.Module):
     z4: Nodal = component(unit="mV/s", description="rate of change of y4")
 
 
-class WendlingInputs(eqx.Module):
-    """A rate through the excitatory synapse, and a potential inside the sigmoid."""
-
-    rate: Parameter = port(
-        unit="1/s", linear=True, description="pulses a second through the excitatory synapse"
-    )
-    field: Parameter = port(
-        unit="mV",
-        linear=False,
-        description="polarisation of the pyramidal soma, inside the sigmoid",
-    )
-
-
-def _inverse_time(default: float, symbol: str, synapses: str) -> Any:
-    return parameter(
-        default,
-        unit="1/s",
-        symbol=symbol,
-        description=f"inverse time constant of {synapses} synapses",
-        support=Positive(),
-        span=_RATES,
-        source=_SOURCE,
-    )
-
-
-class Wendling(Rung):
+class Wendling(ColumnRung):
     r"""The Wendling column; signal $y_1 - y_2 - y_3$ (mV), the potential of the pyramidal cells."""
 
     bias: Parameter = parameter(
@@ -101,36 +84,20 @@ class Wendling(Rung):
         description="constant input rate; at 90 it rests, at 200 it is a weakly damped focus",
         source="Wendling et al. 2002, mean of the input noise",
     )
-    excitatory_gain: Parameter = parameter(
-        3.25,
-        unit="mV",
-        symbol="A",
-        description="size of excitatory potentials",
-        support=Positive(),
-        span=_POTENTIALS,
-        source=_SOURCE,
-    )
-    slow_inhibitory_gain: Parameter = parameter(
-        22.0,
-        unit="mV",
-        symbol="B",
-        description="size of slow inhibitory potentials",
-        support=Positive(),
-        span=_POTENTIALS,
-        source=_SOURCE,
-    )
+    excitatory_gain: Parameter = potential_gain(3.25, "A", "excitatory", _SOURCE)
+    slow_inhibitory_gain: Parameter = potential_gain(22.0, "B", "slow inhibitory", _SOURCE)
     fast_inhibitory_gain: Parameter = parameter(
         10.0,
         unit="mV",
         symbol="G",
         description="size of fast inhibitory potentials; none at 0",
         support=NonNegative(),
-        span=(0.0, _POTENTIALS[1]),
+        span=(0.0, POTENTIALS[1]),
         source=_SOURCE,
     )
-    excitatory_rate: Parameter = _inverse_time(100.0, "a", "excitatory")
-    slow_inhibitory_rate: Parameter = _inverse_time(50.0, "b", "slow inhibitory")
-    fast_inhibitory_rate: Parameter = _inverse_time(500.0, "g", "fast inhibitory")
+    excitatory_rate: Parameter = inverse_time(100.0, "a", "excitatory", _SOURCE)
+    slow_inhibitory_rate: Parameter = inverse_time(50.0, "b", "slow inhibitory", _SOURCE)
+    fast_inhibitory_rate: Parameter = inverse_time(500.0, "g", "fast inhibitory", _SOURCE)
     connectivity: Parameter = parameter(
         135.0,
         unit="",
@@ -140,37 +107,11 @@ class Wendling(Rung):
         support=Positive(),
         source=_SOURCE,
     )
-    half_rate: Parameter = parameter(
-        2.5,
-        unit="1/s",
-        symbol="e0",
-        description="half of the largest firing rate",
-        support=Positive(),
-        source=_SOURCE,
-    )
-    threshold: Parameter = parameter(
-        6.0,
-        unit="mV",
-        symbol="v0",
-        description="potential at half of the largest firing rate",
-        source=_SOURCE,
-    )
-    slope: Parameter = parameter(
-        0.56,
-        unit="1/mV",
-        symbol="ρ",
-        description="steepness of the sigmoid",
-        support=Positive(),
-        source=_SOURCE,
-    )
+    half_rate: Parameter = sigmoid_half_rate(_SOURCE)
+    threshold: Parameter = sigmoid_threshold(_SOURCE)
+    slope: Parameter = sigmoid_steepness(_SOURCE)
 
     State: ClassVar[type] = WendlingState
-    Inputs: ClassVar[type] = WendlingInputs
-    coupling: ClassVar[str] = "additive"
-    drive_port: ClassVar[str] = "rate"
-    field_port: ClassVar[str] = "field"
-    noise_ports: ClassVar[tuple[str, ...]] = ("rate",)
-    signal_unit: ClassVar[str] = "mV"
     sets: ClassVar[Mapping[str, Mapping[str, float]]] = {
         name: {
             "excitatory_gain": 5.0,
@@ -191,9 +132,7 @@ class Wendling(Rung):
         rest = jnp.zeros(nodes)
         return WendlingState(*[rest] * 10)
 
-    def vector_field(
-        self, t: Scalar, state: WendlingState, inputs: WendlingInputs
-    ) -> WendlingState:
+    def vector_field(self, t: Scalar, state: WendlingState, inputs: ColumnInputs) -> WendlingState:
         a, b, g = self.excitatory_rate, self.slow_inhibitory_rate, self.fast_inhibitory_rate
         count = self.connectivity
         excitation = self.bias + inputs.rate + 0.8 * count * self._rate(count * state.y0)
@@ -207,28 +146,15 @@ class Wendling(Rung):
             y2=state.z2,
             y3=state.z3,
             y4=state.z4,
-            z0=self.excitatory_gain * a * pyramidal - 2 * a * state.z0 - a * a * state.y0,
-            z1=self.excitatory_gain * a * excitation - 2 * a * state.z1 - a * a * state.y1,
-            z2=0.25 * count * into_slow - 2 * b * state.z2 - b * b * state.y2,
-            z3=self.fast_inhibitory_gain * g * fast - 2 * g * state.z3 - g * g * state.y3,
-            z4=into_slow - 2 * b * state.z4 - b * b * state.y4,
+            z0=alpha_acceleration(state.y0, state.z0, self.excitatory_gain * a * pyramidal, a),
+            z1=alpha_acceleration(state.y1, state.z1, self.excitatory_gain * a * excitation, a),
+            z2=alpha_acceleration(state.y2, state.z2, 0.25 * count * into_slow, b),
+            z3=alpha_acceleration(state.y3, state.z3, self.fast_inhibitory_gain * g * fast, g),
+            z4=alpha_acceleration(state.y4, state.z4, into_slow, b),
         )
 
-    def firing_rate(self, state: WendlingState, inputs: WendlingInputs) -> Nodal:
-        """The rate S(v) of the pyramidal cells, 1/s, a field included."""
-        return self._rate(self.signal(state, inputs) + inputs.field)
-
-    def _rate(self, potential: Nodal) -> Nodal:
-        return sigmoid(potential, self.half_rate, self.threshold, self.slope)
-
-    def send(self, state: WendlingState, inputs: WendlingInputs) -> Channels:
-        return self.firing_rate(state, inputs)[None, :]
-
-    def receive(self, combined: Channels) -> WendlingInputs:
-        return WendlingInputs(rate=combined[0])
-
-    def signal(self, state: WendlingState, inputs: WendlingInputs) -> Nodal:
+    def signal(self, state: WendlingState, inputs: ColumnInputs) -> Nodal:
         return state.y1 - state.y2 - state.y3
 
-    def push_pull(self, state: WendlingState, inputs: WendlingInputs) -> tuple[Nodal, Nodal]:
+    def push_pull(self, state: WendlingState, inputs: ColumnInputs) -> tuple[Nodal, Nodal]:
         return state.y1, -(state.y2 + state.y3)
