@@ -63,7 +63,10 @@ def working_brain(
     `gain`, by default that of the working point; `speed` in m/s. Raises `ValueError` for a rung that has no
     working point here, such as one of your own: give `rj.Network` its parts.
     """
-    _checks.one_of("kind", kind, WORKING_POINTS)
+    if kind not in WORKING_POINTS:
+        names = [known.__name__ for known in WORKING_POINTS]
+        found = getattr(kind, "__name__", _checks.shown(kind))
+        raise ValueError(f"`kind` is {found}. {_checks.suggestion(found, names)}")
     point, build = WORKING_POINTS[kind], cast(Callable[..., Rung], kind)
     return Network(
         build(**point.parameters),
