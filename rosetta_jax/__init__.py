@@ -47,15 +47,23 @@ from rosetta_jax.priors import Uniform as Uniform
 from rosetta_jax.regional import PerRegion as PerRegion
 from rosetta_jax.regional import linear_in as linear_in
 from rosetta_jax.results import Status as Status
+from rosetta_jax.rungs import EIF as EIF
+from rosetta_jax.rungs import LIF as LIF
 from rosetta_jax.rungs import NMM1 as NMM1
 from rosetta_jax.rungs import NMM2 as NMM2
 from rosetta_jax.rungs import HarmonicOscillator as HarmonicOscillator
 from rosetta_jax.rungs import JansenRit as JansenRit
 from rosetta_jax.rungs import Laminar as Laminar
+from rosetta_jax.rungs import Logistic as Logistic
+from rosetta_jax.rungs import MasterMass as MasterMass
 from rosetta_jax.rungs import PhaseOscillator as PhaseOscillator
+from rosetta_jax.rungs import QIFCauchy as QIFCauchy
+from rosetta_jax.rungs import QIFGauss as QIFGauss
 from rosetta_jax.rungs import QIFPopulation as QIFPopulation
+from rosetta_jax.rungs import Sigmoid as Sigmoid
 from rosetta_jax.rungs import StuartLandau as StuartLandau
 from rosetta_jax.rungs import SubcriticalStuartLandau as SubcriticalStuartLandau
+from rosetta_jax.rungs import TransferFunction as TransferFunction
 from rosetta_jax.rungs import Wendling as Wendling
 from rosetta_jax.rungs import WilsonCowan as WilsonCowan
 from rosetta_jax.rungs import ladder as ladder
@@ -71,7 +79,7 @@ from rosetta_jax.working_points import working_brain as working_brain
 
 def __getattr__(name: str):
     """`rosetta_jax.plot` and `rosetta_jax.report`, which need the extra `cli`, when first asked for."""
-    if name in ("plot", "report"):
+    if name in ("plot", "report", "gallery"):
         import importlib
 
         return importlib.import_module(f"rosetta_jax.{name}")

@@ -44,6 +44,7 @@ class Status(IntEnum):
     unstable = 4
     undecided = 5
     not_converged = 6
+    not_locked = 7
 
     @property
     def message(self) -> str:
@@ -59,6 +60,7 @@ _MESSAGES = {
     Status.unstable: "the fixed point is unstable: its linear spectrum has no meaning",
     Status.undecided: "stability could not be decided: the point lies too close to an onset",
     Status.not_converged: "the descent stopped at its limit of iterations before it converged",
+    Status.not_locked: "no locked state was found: the phases drift past each other, raise the gain",
 }
 
 

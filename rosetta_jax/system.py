@@ -78,9 +78,12 @@ class Rung(eqx.Module):
     def named(cls: type[_R], name: str, **changes: Any) -> _R:
         """The rung with a set of parameters of the literature, one of `sets`, and `changes` to it.
 
-        Raises `ValueError` for a name that is not there, listing those that are.
+        Names with a dot, `"transfer.threshold"` say, reach into the parts of a rung. Raises `ValueError` for
+        a name that is not there, listing those that are.
         """
-        return cls(**{**cls.sets[_checks.one_of("name", name, cls.sets)], **changes})
+        values = {**cls.sets[_checks.one_of("name", name, cls.sets)], **changes}
+        whole = cls(**{name: value for name, value in values.items() if "." not in name})
+        return parameters.replace(whole, {name: values[name] for name in values if "." in name})
 
     @abc.abstractmethod
     def start(self, nodes: int) -> Any:

@@ -33,6 +33,7 @@ class RungName(StrEnum):
     stuart_landau = "stuart-landau"
     subcritical = "subcritical"
     wilson_cowan = "wilson-cowan"
+    master_mass = "master-mass"
     nmm1 = "nmm1"
     jansen_rit = "jansen-rit"
     wendling = "wendling"

@@ -7,6 +7,10 @@ from rosetta_jax.linear.covariance import functional_connectivity as functional_
 from rosetta_jax.linear.covariance import lyapunov as lyapunov
 from rosetta_jax.linear.fixed_point import FixedPoint as FixedPoint
 from rosetta_jax.linear.fixed_point import fixed_point as fixed_point
+from rosetta_jax.linear.locked import LockedState as LockedState
+from rosetta_jax.linear.locked import locked_stability as locked_stability
+from rosetta_jax.linear.locked import locked_state as locked_state
+from rosetta_jax.linear.locked import phase_spectrum as phase_spectrum
 from rosetta_jax.linear.motif import Motif as Motif
 from rosetta_jax.linear.motif import motif as motif
 from rosetta_jax.linear.spectrum import LinearSpectrum as LinearSpectrum

@@ -28,6 +28,7 @@ import jax.numpy as jnp
 from rosetta_jax._types import Array, Channels, Complex, Float, Inexact, Scalar
 from rosetta_jax.linear.resolvent import Transfer, resolvent
 from rosetta_jax.network import Network
+from rosetta_jax.network.links import Links, delayed_by
 from rosetta_jax.system import add_inputs, stack_state, unstack_state
 
 
@@ -131,22 +132,39 @@ def over_frequencies(function: Any, *arguments: Any) -> Any:
     )
 
 
-def transport_at(network: Network, omega: Scalar) -> Complex[Array, "nodes nodes"]:
-    r"""$K_{ij} = C_{ij} e^{-i\omega\tau_{ij}}$, `[target, source]`."""
-    weights, delays = network.connectome.weights, network.delays()
+def transport_at(network: Network, omega: Scalar) -> Links:
+    r"""$K_{ij} = C_{ij} e^{-i\omega\tau_{ij}}$, `[target, source]`, between channels where links turn them."""
+    links, delays = network.links(), network.delays()
     if delays is None:
-        return jax.lax.complex(weights, jnp.zeros_like(weights))
+        return jax.lax.complex(links, jnp.zeros_like(links))
     angle = omega * delays
-    return jax.lax.complex(weights * jnp.cos(angle), -weights * jnp.sin(angle))
+    return jax.lax.complex(delayed_by(links, jnp.cos(angle)), delayed_by(links, -jnp.sin(angle)))
 
 
-def loop(
-    K: Inexact[Array, "nodes nodes"], T: Inexact[Array, "nodes c c"]
-) -> Inexact[Array, "cn cn"]:
+def loop(K: Links, T: Inexact[Array, "nodes c c"]) -> Inexact[Array, "cn cn"]:
     """`K T` over all channels, in channel-major order."""
     nodes, channels = T.shape[:2]
-    blocks = jnp.einsum("ij,jcd->cidj", K, T)
+    each = "ij,jcd->cidj" if K.ndim == 2 else "ceij,jed->cidj"
+    blocks = jnp.einsum(each, K, T)
     return blocks.reshape(channels * nodes, channels * nodes)
+
+
+def through(K: Links, sent: Complex[Array, "c nodes m"]) -> Complex[Array, "c nodes m"]:
+    """`K` applied to channels of nodes."""
+    if K.ndim == 2:
+        return jax.vmap(product, in_axes=(None, 0))(K, sent)
+    channels, nodes, columns = sent.shape
+    whole = K.swapaxes(1, 2).reshape(channels * nodes, channels * nodes)
+    return product(whole, sent.reshape(channels * nodes, columns)).reshape(sent.shape)
+
+
+def into(Z: Complex[Array, "n c nodes"], K: Links) -> Complex[Array, "n c nodes"]:
+    """`Z K`, where `Z` takes channels of nodes."""
+    rows, channels, nodes = Z.shape
+    if K.ndim == 2:
+        return product(Z.reshape(rows * channels, nodes), K).reshape(Z.shape)
+    whole = K.swapaxes(1, 2).reshape(channels * nodes, channels * nodes)
+    return product(Z.reshape(rows, channels * nodes), whole).reshape(Z.shape)
 
 
 def product(a: Complex[Array, "n m"], b: Complex[Array, "m k"]) -> Complex[Array, "n k"]:

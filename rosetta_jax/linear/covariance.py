@@ -146,8 +146,10 @@ def _from_lyapunov(linearisation: Linearisation) -> Pairwise:
     network, blocks = linearisation.network, linearisation.blocks
     nodes, s = network.nodes, blocks.A.shape[-1]
     identity = jnp.eye(nodes, dtype=blocks.A.dtype)
+    links = network.links()
+    between = "isc,ij,jct->isjt" if links.ndim == 2 else "isc,cdij,jdt->isjt"
     whole = jnp.einsum("ij,ist->isjt", identity, blocks.A) + jnp.einsum(
-        "isc,ij,jct->isjt", blocks.B, network.connectome.weights, blocks.S
+        between, blocks.B, links, blocks.S
     )
     density = linearisation.inputs_density(jnp.ones(1, blocks.A.dtype))[0]
     noise = jnp.einsum("ij,isp,ip,itp->isjt", identity, blocks.E, density, blocks.E)

@@ -26,6 +26,7 @@ from rosetta_jax.linear.blocks import Blocks, linearise, loop
 from rosetta_jax.linear.resolvent import resolvent
 from rosetta_jax.linear.solves import factorised
 from rosetta_jax.network import Network, as_network
+from rosetta_jax.network.links import carried
 from rosetta_jax.results import Status, status_where
 from rosetta_jax.system import Rung, stack_state, unstack_state
 
@@ -239,9 +240,9 @@ def _solve(
     own = jnp.einsum("nst,tn->ns", inverse, residual)
     from_arriving = jnp.einsum("nst,ntc->nsc", inverse, blocks.B)
     T = jnp.einsum("ncs,nsd->ncd", blocks.S, from_arriving)
-    weights = network.connectome.weights
-    arriving = jnp.einsum("ij,jc->ci", weights, jnp.einsum("ncs,ns->nc", blocks.S, own))
-    system = jnp.eye(arriving.size, dtype=residual.dtype) - loop(weights, T)
+    links = network.links()
+    arriving = carried(links, jnp.einsum("ncs,ns->cn", blocks.S, own))
+    system = jnp.eye(arriving.size, dtype=residual.dtype) - loop(links, T)
     network_wide = factorised(system)
     u = network_wide.solve(arriving.reshape(-1)).reshape(arriving.shape)
     change = (own + jnp.einsum("nsc,cn->ns", from_arriving, u)).T
@@ -252,4 +253,4 @@ def _solve(
 
 def _arriving(network: Network, x: Array, inputs: Any) -> Channels:
     sent = network.send(unstack_state(network.rung, x), inputs)
-    return sent @ network.connectome.weights.T
+    return carried(network.links(), sent)

@@ -27,16 +27,19 @@ from rosetta_jax._types import Array, Complex, CrossSpectrum, Float, Int, Scalar
 from rosetta_jax.linear.blocks import (
     Blocks,
     Responses,
+    into,
     loop,
     node_responses,
     over_frequencies,
     product,
+    through,
     transport_at,
 )
 from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point, linearised
 from rosetta_jax.linear.solves import inverse
 from rosetta_jax.linear.stability import stability
 from rosetta_jax.network import Network, as_network
+from rosetta_jax.network.links import Links
 from rosetta_jax.results import Status, first_failure, status_where
 from rosetta_jax.system import Rung, ports
 
@@ -97,8 +100,10 @@ def power_spectrum(
     decided first and the density is NaN where the point is unstable or undecided.
     """
     network = as_network(system)
-    _require_noise(network)
-    return _spectrum(network, _frequencies(frequencies), network.noise_ports, check, power_density)
+    require_noise(network)
+    return _spectrum(
+        network, as_frequencies(frequencies), network.noise_ports, check, power_density
+    )
 
 
 @full_precision
@@ -119,8 +124,10 @@ def cross_spectrum(
 ) -> LinearSpectrum:
     r"""The exact cross spectrum $E[s_i \bar s_j]$, one-sided per hertz: (frequencies, nodes, nodes)."""
     network = as_network(system)
-    _require_noise(network)
-    return _spectrum(network, _frequencies(frequencies), network.noise_ports, check, cross_density)
+    require_noise(network)
+    return _spectrum(
+        network, as_frequencies(frequencies), network.noise_ports, check, cross_density
+    )
 
 
 @full_precision
@@ -163,7 +170,7 @@ def response(
     """
     network = as_network(system)
     _checks.one_of("port", port, ports(network.rung))
-    found = _spectrum(network, _frequencies(frequencies), (port,), check, _transfers)
+    found = _spectrum(network, as_frequencies(frequencies), (port,), check, _transfers)
     return LinearSpectrum(found.frequencies, found.density[..., 0] / 2, found.status)
 
 
@@ -187,7 +194,7 @@ def _transfer(
 
 
 def _routes(
-    node: Responses, K: Complex[Array, "nodes nodes"]
+    node: Responses, K: Links
 ) -> tuple[
     Complex[Array, "cn cn"], Complex[Array, "nodes c nodes"], Complex[Array, "nodes nodes p"]
 ]:
@@ -195,7 +202,7 @@ def _routes(
     nodes, channels = node.Q.shape
     W = inverse(jnp.eye(channels * nodes, dtype=K.dtype) - loop(K, node.T))
     Z = _leaving(node, W)
-    ZK = product(Z.reshape(nodes * channels, nodes), K).reshape(nodes, channels, nodes)
+    ZK = into(Z, K)
     own = jnp.einsum("ip,ij->ijp", node.D, jnp.eye(nodes, dtype=K.dtype))
     return W, ZK, jnp.einsum("icj,jcp->ijp", ZK, node.T_u) + own
 
@@ -207,9 +214,7 @@ def _leaving(node: Responses, W: Complex[Array, "cn cn"]) -> Complex[Array, "nod
 
 
 @jax.custom_jvp
-def _power(
-    node: Responses, K: Complex[Array, "nodes nodes"], noise: Float[Array, "nodes p"]
-) -> Float[Array, " nodes"]:
+def _power(node: Responses, K: Links, noise: Float[Array, "nodes p"]) -> Float[Array, " nodes"]:
     _, _, X = _routes(node, K)
     return jnp.einsum("ijp,jp->i", X.real**2 + X.imag**2, noise)
 
@@ -225,10 +230,10 @@ def _power_derivative(primals: Any, tangents: Any) -> tuple[Array, Array]:
     power = jnp.einsum("ijp,jp->i", squared, noise)
     weighed = noise.astype(X.dtype)[None] * X.conj()
     G = jnp.einsum("jcp,ijp->cji", node.T_u, weighed)
-    KG = jax.vmap(product, in_axes=(None, 0))(K, G).reshape(channels * nodes, nodes)
+    KG = through(K, G).reshape(channels * nodes, nodes)
     YG = product(W, KG).reshape(channels, nodes, nodes)
     U = G + jnp.einsum("jcd,dji->cji", node.T, YG)
-    moved = jax.vmap(product, in_axes=(None, 0))(d_K, U)
+    moved = through(d_K, U)
     change = (
         jnp.einsum("ic,cii->i", d_node.Q, YG)
         + jnp.einsum("icj,cji->i", _leaving(node, W), moved)
@@ -267,7 +272,8 @@ def _spectrum(
     return LinearSpectrum(frequencies, density, status)
 
 
-def _frequencies(frequencies: Any) -> Float[Array, " frequencies"]:
+def as_frequencies(frequencies: Any) -> Float[Array, " frequencies"]:
+    """A list of frequencies in Hz, above zero, as an array."""
     array = _checks.as_float_array(frequencies, "frequencies")
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"`frequencies` must be a list of hertz, got shape {array.shape}.")
@@ -278,7 +284,8 @@ def _nodal(density: Array) -> Array:
     return density if density.ndim == 2 else density[:, None]
 
 
-def _require_noise(network: Network) -> None:
+def require_noise(network: Network) -> None:
+    """Raise where a network has no noise, and so no spectrum."""
     if network.noise is None:
         raise ValueError(
             "`noise` is needed: a network without noise has no spectrum; give rj.WhiteNoise(sigma)."

@@ -30,6 +30,7 @@ from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point, linearised
 from rosetta_jax.linear.resolvent import Transfer, resolvent
 from rosetta_jax.linear.solves import factorised
 from rosetta_jax.network import Network, as_network
+from rosetta_jax.network.links import delayed_by
 from rosetta_jax.results import Status, first_failure, status_where
 from rosetta_jax.system import Rung
 
@@ -67,20 +68,23 @@ class _Grid(eqx.Module):
     used: Int[Array, ""]
 
 
-def stability(system: Network | Rung, point: FixedPoint | None = None) -> Stability:
+def stability(
+    system: Network | Rung, point: FixedPoint | None = None, *, neutral: bool = False
+) -> Stability:
     """Count the unstable modes of a network at its fixed point (or at `point`).
 
     Delays are exact. Of an unstable network the status says so; where the grid cannot decide, because
-    a mode lies on the imaginary axis or too near to it, the status is `undecided`.
+    a mode lies on the imaginary axis or too near to it, the status is `undecided`. A `neutral` mode, one at
+    zero that a symmetry puts there, is left out.
     """
     network = as_network(system)
     point = fixed_point(network) if point is None else point
-    return _counted(*jax.lax.stop_gradient((network, point)))
+    return _counted(*jax.lax.stop_gradient((network, point)), neutral)
 
 
 @eqx.filter_jit
 @full_precision
-def _counted(network: Network, point: FixedPoint) -> Stability:
+def _counted(network: Network, point: FixedPoint, neutral: bool) -> Stability:
     blocks = linearised(network, point, ())
     nodes = _node_grid(blocks)
     alone, alone_decided = _node_modes(nodes)
@@ -88,7 +92,7 @@ def _counted(network: Network, point: FixedPoint) -> Stability:
     certified = alone_decided & (alone == 0) & (bound < 1)
     none = (jnp.int32(0), jnp.asarray(True), jnp.int32(0))
     added, decided, evaluations = jax.lax.cond(
-        certified, lambda: none, lambda: _network_modes(network, nodes)
+        certified, lambda: none, lambda: _network_modes(network, nodes, neutral)
     )
     modes = alone + added
     status = first_failure(
@@ -247,10 +251,10 @@ class _NetworkValues(eqx.Module):
 
 
 def _network_modes(
-    network: Network, nodes: _NodeGrid
+    network: Network, nodes: _NodeGrid, neutral: bool
 ) -> tuple[Int[Array, ""], Bool[Array, ""], Int[Array, ""]]:
     """Modes that coupling adds to those of the nodes alone; whether decided; determinants used."""
-    grid, decided = _network_grid(network, nodes)
+    grid, decided = _network_grid(network, nodes, neutral)
     scale = nodes.transfer.scale
     used = jnp.isfinite(grid.place[1:])
     width = _omega(grid.place[1:], scale) - _omega(grid.place[:-1], scale)
@@ -264,7 +268,9 @@ def _network_modes(
     return whole.astype(jnp.int32), decided & clear, grid.used
 
 
-def _network_grid(network: Network, nodes: _NodeGrid) -> tuple[_Grid, Bool[Array, ""]]:
+def _network_grid(
+    network: Network, nodes: _NodeGrid, neutral: bool = False
+) -> tuple[_Grid, Bool[Array, ""]]:
     transfer, scale = nodes.transfer, nodes.transfer.scale
     nothing = _NetworkValues(*(jnp.zeros((), scale.dtype) for _ in range(5)))
 
@@ -273,7 +279,7 @@ def _network_grid(network: Network, nodes: _NodeGrid) -> tuple[_Grid, Bool[Array
         return jax.lax.map(
             lambda place: jax.lax.cond(
                 jnp.isfinite(place),
-                lambda: _network_values(network, transfer, place),
+                lambda: _network_values(network, transfer, place, neutral),
                 lambda: nothing,
             ),
             places,
@@ -289,7 +295,10 @@ def _network_grid(network: Network, nodes: _NodeGrid) -> tuple[_Grid, Bool[Array
         return jnp.maximum(near, jnp.maximum(jnp.abs(size), jnp.abs(angle)) / _DISAGREEMENT)
 
     # Begin from the grid that resolves the nodes, so that no pair of node and network mode hides.
-    return _refined(measure, rough, _begin(measure, nodes.grid.place, _NETWORK_GRID))
+    places = nodes.grid.place
+    if neutral:
+        places = places.at[0].set(jnp.finfo(places.dtype).eps ** 0.5)
+    return _refined(measure, rough, _begin(measure, places, _NETWORK_GRID))
 
 
 def resolving_frequencies(network: Network, blocks: Blocks) -> Float[Array, " frequencies"]:
@@ -305,22 +314,32 @@ def resolving_frequencies(network: Network, blocks: Blocks) -> Float[Array, " fr
     return jnp.sort(_omega(jnp.where(place < 0, jnp.max(place), place), scale))
 
 
-def _network_values(network: Network, transfer: Transfer, place: Scalar) -> _NetworkValues:
+def _network_values(
+    network: Network, transfer: Transfer, place: Scalar, neutral: bool
+) -> _NetworkValues:
     omega = _omega(place, transfer.scale)
     node = transfer.at(omega)
     T, K = node.value, transport_at(network, omega)
     change = loop(K, node.slope)
     delays = network.delays()
     if delays is not None:
-        change = change + loop(-1j * delays.astype(K.dtype) * K, T)
+        change = change + loop(delayed_by(K, -1j * delays.astype(K.dtype)), T)
     M = jnp.eye(change.shape[0], dtype=K.dtype) - loop(K, T)
     network_wide = factorised(M)
     relative = network_wide.solve(change)
     diagonal, turned = network_wide.diagonal, network_wide.sign < 0
     slope = -jnp.trace(relative)
+    log_size = jnp.sum(jnp.log(jnp.abs(diagonal)))
+    angle = jnp.sum(jnp.angle(diagonal)) + jnp.where(turned, jnp.pi, 0.0)
+    if neutral:
+        # Divided by s / (s + c), which has the mode at zero and no other of the right half plane.
+        shifted = jax.lax.complex(transfer.scale, omega)
+        log_size = log_size + jnp.log(jnp.abs(shifted) / omega)
+        angle = angle + jnp.angle(shifted) - jnp.pi / 2
+        slope = slope + 1j / shifted - (1 / omega).astype(slope.dtype)
     return _NetworkValues(
-        log_size=jnp.sum(jnp.log(jnp.abs(diagonal))),
-        angle=_wrapped(jnp.sum(jnp.angle(diagonal)) + jnp.where(turned, jnp.pi, 0.0)),
+        log_size=log_size,
+        angle=_wrapped(angle),
         growth=slope.real,
         turning=slope.imag,
         nearness=jnp.sqrt(jnp.sum(jnp.abs(relative) ** 2)),

@@ -22,17 +22,21 @@ _SHORTEST, _LONGEST = 0.4, 5000.0
 
 
 class Connectome(eqx.Module):
-    """Weights (dimensionless) and tract lengths (mm) between regions, both `[target, source]`.
+    r"""Weights (dimensionless) and tract lengths (mm) between regions, both `[target, source]`.
 
     `weights` (nodes, nodes) with zero diagonal; `lengths` (nodes, nodes) in mm, not negative, or
     None where everything arrives at once; `labels`, one name a region; `centres` (nodes, 3) in mm.
-    `normalisation` records how the weights were scaled. Raises `ValueError` where a shape, a sign
-    or a name is wrong, and for lengths or centres that can only be in another unit (links all shorter
-    than 0.4 mm, or longer than 5 m).
+    `normalisation` records how the weights were scaled. `phase` (nodes, nodes) in rad makes the weights
+    complex, $C_{ij}e^{i\varphi_{ij}}$: what is sent as a pair of channels, the real and imaginary part of a
+    number, arrives turned by it; a lag of Sakaguchi's is a negative phase.
+
+    Raises `ValueError` where a shape, a sign or a name is wrong, and for lengths or centres that can only be
+    in another unit (links all shorter than 0.4 mm, or longer than 5 m).
     """
 
     weights: Pairwise
     lengths: Pairwise | None
+    phase: Pairwise | None
     centres: Float[Array, "nodes 3"] | None
     labels: tuple[str, ...] | None = eqx.field(static=True)
     normalisation: str = eqx.field(static=True)
@@ -44,12 +48,14 @@ class Connectome(eqx.Module):
         labels: Sequence[str] | None = None,
         centres: Any = None,
         normalisation: str = "none",
+        phase: Any = None,
     ):
         self.weights = _checks.as_float_array(weights, "weights")
         self.lengths = None if lengths is None else _checks.as_float_array(lengths, "lengths")
         self.labels = None if labels is None else tuple(str(label) for label in labels)
         self.centres = None if centres is None else _checks.as_float_array(centres, "centres")
         self.normalisation = normalisation
+        self.phase = None if phase is None else _checks.as_float_array(phase, "phase")
 
     def __check_init__(self):
         if self.weights.ndim != 2 or self.weights.shape[0] != self.weights.shape[1]:
@@ -63,6 +69,9 @@ class Connectome(eqx.Module):
             _checks.shape("lengths", self.lengths, self.weights.shape, "as `weights`")
             _checks.non_negative("lengths", self.lengths, "mm")
             _check_lengths(self.weights, self.lengths)
+        if self.phase is not None:
+            _checks.shape("phase", self.phase, self.weights.shape, "as `weights`")
+            _checks.finite("phase", self.phase)
         if self.centres is not None:
             _checks.shape("centres", self.centres, (self.nodes, 3), "mm, one row a region")
             _checks.finite("centres", self.centres)
@@ -108,7 +117,7 @@ class Connectome(eqx.Module):
         else:
             scale = weights.max()
         scaled = _checks.as_float_array(weights / scale).astype(self.weights.dtype)
-        return Connectome(scaled, self.lengths, self.labels, self.centres, normalisation=kind)
+        return Connectome(scaled, self.lengths, self.labels, self.centres, kind, self.phase)
 
 
 def spectral_radius(weights: np.ndarray) -> float:

@@ -42,8 +42,8 @@ class Diffusive(Coupling):
 class PhaseCoupling(Coupling):
     r"""$\sum_k a_k\sum_j C_{ij}\sin(k[\theta_j(t-\tau_{ij}) - \theta_i(t)] - \phi_k)$ of phases.
 
-    `amplitudes` $a_k$ and `lags` $\phi_k$ (rad), (harmonics,) each, for rungs that send $\sin k\theta$ and
-    $\cos k\theta$ for each harmonic: Kuramoto's coupling by default, Sakaguchi's with a lag. Raises
+    `amplitudes` $a_k$ and `lags` $\phi_k$ (rad), (harmonics,) each, for rungs that send $\cos k\theta$ and
+    $\sin k\theta$ for each harmonic: Kuramoto's coupling by default, Sakaguchi's with a lag. Raises
     `ValueError` where their lengths differ, or differ from the harmonics sent.
     """
 
@@ -70,11 +70,11 @@ class PhaseCoupling(Coupling):
                 f"`coupling` has {harmonics} harmonics and the rung sends {sent.shape[0]} channels: give "
                 "rj.PhaseOscillator(harmonics=...) as many as rj.PhaseCoupling has amplitudes."
             )
-        # The sine and cosine of each difference, summed over the others, from what they and the node send.
+        # The cosine and sine of each difference, summed over the others, from what they and the node send.
         other = arriving.reshape(harmonics, 2, -1)
         own = sent.reshape(harmonics, 2, -1)
-        sines = other[:, 0] * own[:, 1] - other[:, 1] * own[:, 0]
-        cosines = other[:, 1] * own[:, 1] + other[:, 0] * own[:, 0]
+        cosines = other[:, 0] * own[:, 0] + other[:, 1] * own[:, 1]
+        sines = other[:, 1] * own[:, 0] - other[:, 0] * own[:, 1]
         lags, amplitudes = self.lags[:, None], self.amplitudes[:, None]
         turning = amplitudes * (sines * jnp.cos(lags) - cosines * jnp.sin(lags))
         return jnp.sum(turning, axis=0, keepdims=True)

@@ -22,6 +22,7 @@ from rosetta_jax._types import Channels, Nodal, Pairwise, Parameter, Scalar
 from rosetta_jax.forcing import Drive, Field, Forcing, Noise, Sum, inputs_of
 from rosetta_jax.network.connectome import Connectome, unconnected
 from rosetta_jax.network.coupling import COUPLINGS, Coupling
+from rosetta_jax.network.links import Links, turned
 from rosetta_jax.parameters import check_parameters, parameter
 from rosetta_jax.priors import NonNegative, Positive
 from rosetta_jax.system import Rung, add_inputs, ports
@@ -101,6 +102,7 @@ class Network(eqx.Module):
             )
         for path, value in _regional_parameters(self):
             _checks.shared_or_regional(path, value, self.nodes)
+        _check_phase(self)
         for name, forcing in (("drive", self.drive), ("field", self.field)):
             for part in () if forcing is None else forcing.parts():
                 if part.port is not None:
@@ -113,6 +115,16 @@ class Network(eqx.Module):
     def nodes(self) -> int:
         """How many nodes there are."""
         return self.connectome.nodes
+
+    @property
+    def channels(self) -> int:
+        """How many channels a node sends."""
+        sent = jax.eval_shape(lambda: self.send(self.start(), self.rung.Inputs()))
+        return sent.shape[0]
+
+    def links(self) -> Links:
+        """What every channel of a node makes arrive at every other, delays left out."""
+        return turned(self.connectome.weights, self.connectome.phase, self.channels)
 
     @property
     def noise_ports(self) -> tuple[str, ...]:
@@ -219,6 +231,14 @@ def _regional_parameters(module: eqx.Module) -> list[tuple[str, Any]]:
         for path in parameters.paths(module)
         if parameters.info(module, path) is not None
     ]
+
+
+def _check_phase(network: Network) -> None:
+    if network.connectome.phase is not None and network.channels % 2:
+        raise ValueError(
+            f"`connectome.phase` turns pairs of channels, and {type(network.rung).__name__} sends "
+            f"{network.channels}: take a rung of the plane or of phases, or a connectome without phase."
+        )
 
 
 def _check_noise_ports(rung: Rung, noise: Noise, names: tuple[str, ...]) -> None:

@@ -30,6 +30,7 @@ from jaxtyping import Bool
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Channels, Float, Int, Pairwise, Scalar
+from rosetta_jax.network.links import Links, carried, rotated, turned
 from rosetta_jax.network.network import Network, longest_delay
 
 
@@ -68,19 +69,20 @@ class Transport(eqx.Module):
     """The matrices and places of one network at one step length, fixed through a march.
 
     Of the value at its place in the window, an edge hands on `soon` at the end of the step and
-    `later` one step after. `at_once` alone is `[source, target]`, for products with rows.
+    `later` one step after; `turn` is the angle of each link where they turn what they carry.
     """
 
-    at_once: Pairwise | None
+    at_once: Links | None
     soon: Pairwise | None
     later: Pairwise | None
     place: Int[Array, "nodes nodes"] | None
+    turn: Pairwise | None
     too_long: Bool[Array, ""]
     rows: int = eqx.field(static=True)
 
     def stage(self, sent: Channels) -> Channels:
         """What arrives at a stage from the stage itself, through delays below the step."""
-        return jnp.zeros_like(sent) if self.at_once is None else sent @ self.at_once
+        return jnp.zeros_like(sent) if self.at_once is None else carried(self.at_once, sent)
 
     def begin(self, past: Float[Array, "rows channels nodes"]) -> tuple[History, Channels]:
         """The history after `rows + 1` past values, the oldest first, and what arrives next."""
@@ -98,13 +100,15 @@ class Transport(eqx.Module):
 
     def _read(self, history: History) -> tuple[Channels, Channels]:
         assert self.place is not None and self.soon is not None and self.later is not None
-        soon, later = [], []
+        gathered = [
+            jax.lax.optimization_barrier(channel.at[self.place].get(mode="promise_in_bounds"))
+            for channel in history.window()
+        ]
+        if self.turn is not None:
+            gathered = rotated(gathered, self.turn)
         # Channel by channel: sums over two of three axes at once are slow.
-        for channel in history.window():
-            gathered = channel.at[self.place].get(mode="promise_in_bounds")
-            gathered = jax.lax.optimization_barrier(gathered)
-            soon.append(jnp.sum(self.soon * gathered, axis=1))
-            later.append(jnp.sum(self.later * gathered, axis=1))
+        soon = [jnp.sum(self.soon * each, axis=1) for each in gathered]
+        later = [jnp.sum(self.later * each, axis=1) for each in gathered]
         return jnp.stack(soon), jnp.stack(later)
 
 
@@ -135,10 +139,10 @@ def transport(network: Network, dt: Scalar, rows: int, below_step: bool = True) 
     `below_step` says whether a delay may be below a step. A delay that does not fit sets
     `too_long`; it is never clamped.
     """
-    weights = network.connectome.weights
+    weights, phase = network.connectome.weights, network.connectome.phase
     delays = network.delays()
     if delays is None or rows == 0:
-        return Transport(weights.T, None, None, None, jnp.asarray(False), 0)
+        return Transport(network.links(), None, None, None, None, jnp.asarray(False), 0)
     in_steps = delays / dt
     whole = jnp.floor(in_steps)
     share = in_steps - whole
@@ -148,12 +152,14 @@ def transport(network: Network, dt: Scalar, rows: int, below_step: bool = True) 
     newer, older = weights * (1 - share), weights * share
     # Of a step or more, the part 1 - f comes from `whole` steps before the end of this one; below a
     # step that is not there yet, and the part f comes from the last value sent.
+    at_once = jnp.where(within_step, newer, 0.0)
     back = jnp.clip(jnp.where(fits, whole, 1.0), 1.0, None).astype(jnp.int32)
     return Transport(
-        at_once=jnp.where(within_step, newer, 0.0).T if below_step else None,
+        at_once=turned(at_once, phase, network.channels) if below_step else None,
         soon=jnp.where(within_step, older, newer),
         later=jnp.where(within_step, 0.0, older),
         place=(rows - back) * network.nodes + jnp.arange(network.nodes, dtype=jnp.int32)[None, :],
+        turn=phase,
         too_long=too_long,
         rows=rows,
     )

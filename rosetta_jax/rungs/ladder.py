@@ -11,6 +11,7 @@ from rosetta_jax import _checks
 from rosetta_jax.rungs.harmonic import HarmonicOscillator
 from rosetta_jax.rungs.jansen_rit import JansenRit
 from rosetta_jax.rungs.laminar import Laminar
+from rosetta_jax.rungs.master_mass import MasterMass
 from rosetta_jax.rungs.nmm1 import NMM1
 from rosetta_jax.rungs.nmm2 import NMM2, QIFPopulation
 from rosetta_jax.rungs.phase import PhaseOscillator
@@ -84,6 +85,7 @@ _STEPS: tuple[tuple[type[Rung], int, str], ...] = (
     (StuartLandau, 3, "z' = (α + iω) z - (γ + iβ)|z|² z + F"),
     (SubcriticalStuartLandau, 3, "z' = (α + iω) z + (γ₃ - iβ)|z|² z - γ₅|z|⁴ z + mηz + F"),
     (WilsonCowan, 4, "τ x' + x = S(w_xx x - w_xy y + P + F)"),
+    (MasterMass, 5, "τ_m r' = -r + φ(κ s + P + F); (τᵣ d/dt + 1)(τ_d d/dt + 1) s = r"),
     (NMM1, 5, "(τᵣ d/dt + 1)(τ_d d/dt + 1) x = g S(-w_xy y + P + F)"),
     (JansenRit, 5, "y₁'' + 2a y₁' + a² y₁ = A a [p + C₂ S(C₁ y₀)]"),
     (

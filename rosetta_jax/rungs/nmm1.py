@@ -8,8 +8,10 @@ filters around the loop makes the rhythm; no self-excitation is needed.
     L_y[y] &= g_y\,[S(w_{yx}x + P_y + \lambda_y E) + p_y], \qquad
     L = \tau_r\tau_d\frac{d^2}{dt^2} + (\tau_r+\tau_d)\frac{d}{dt} + 1
 
-with $S(v) = 2e_0/(1+e^{\rho(v_0-v)})$, potentials in mV and gains $g$ (areas of the responses) in mV s. In a
-network a node sends $x$, which arrives inside the sigmoid of $x$: $F_e = G\sum_j C_{ij}x_j(t-\tau_{ij})$.
+with potentials in mV and gains $g$ (areas of the responses) in mV s. By default $S(v) =
+2e_0/(1+e^{\rho(v_0-v)})$ in both populations; any other transfer function of `rosetta_jax.rungs.transfer` may
+stand for it. In a network a node sends $x$, which arrives inside the sigmoid of $x$: $F_e = G\sum_j
+C_{ij}x_j(t-\tau_{ij})$.
 
 Ports: `field_x` and `field_y`, mV inside the sigmoids; `rate_x` and `rate_y`, pulses a second through the
 synapses, where noise may be white.
@@ -35,9 +37,8 @@ import jax.numpy as jnp
 from rosetta_jax._types import Channels, Nodal, Parameter, Scalar
 from rosetta_jax.parameters import parameter
 from rosetta_jax.priors import NonNegative, Positive
-from rosetta_jax.rungs.column import sigmoid_half_rate, sigmoid_steepness, sigmoid_threshold
 from rosetta_jax.rungs.synapse import acceleration
-from rosetta_jax.rungs.transfer import sigmoid
+from rosetta_jax.rungs.transfer import Sigmoid, TransferFunction, transfer_function
 from rosetta_jax.system import Rung, component, port
 
 _SOURCE = "Castaldo et al. 2512.10982, rung 5; sizes of Jansen and Rit 1995"
@@ -128,9 +129,7 @@ class NMM1(Rung):
     decay_x: Parameter = _time(0.01, "τ_dx", "decay time of the excitatory synapse")
     rise_y: Parameter = _time(0.02, "τ_ry", "rise time of the inhibitory synapse")
     decay_y: Parameter = _time(0.02, "τ_dy", "decay time of the inhibitory synapse")
-    half_rate: Parameter = sigmoid_half_rate(_SOURCE)
-    threshold: Parameter = sigmoid_threshold(_SOURCE)
-    slope: Parameter = sigmoid_steepness(_SOURCE)
+    transfer: TransferFunction = transfer_function(Sigmoid)
 
     State: ClassVar[type] = NMM1State
     Inputs: ClassVar[type] = NMM1Inputs
@@ -150,9 +149,9 @@ class NMM1(Rung):
             "decay_x": 0.5,
             "rise_y": 0.5,
             "decay_y": 0.5,
-            "half_rate": 1.0,
-            "threshold": 0.0,
-            "slope": 12.0,
+            "transfer.half_rate": 1.0,
+            "transfer.threshold": 0.0,
+            "transfer.steepness": 12.0,
         },
     }
 
@@ -164,8 +163,8 @@ class NMM1(Rung):
         )
 
     def vector_field(self, t: Scalar, state: NMM1State, inputs: NMM1Inputs) -> NMM1State:
-        onto_x = self._rate(self.bias_x + inputs.field_x - self.w_xy * state.y)
-        onto_y = self._rate(self.bias_y + inputs.field_y + self.w_yx * state.x)
+        onto_x = self.transfer.rate(self.bias_x + inputs.field_x - self.w_xy * state.y)
+        onto_y = self.transfer.rate(self.bias_y + inputs.field_y + self.w_yx * state.x)
         driven_x = self.gain_x * (onto_x + inputs.rate_x)
         driven_y = self.gain_y * (onto_y + inputs.rate_y)
         return NMM1State(
@@ -174,9 +173,6 @@ class NMM1(Rung):
             x_velocity=acceleration(state.x, state.x_velocity, driven_x, self.rise_x, self.decay_x),
             y_velocity=acceleration(state.y, state.y_velocity, driven_y, self.rise_y, self.decay_y),
         )
-
-    def _rate(self, potential: Nodal) -> Nodal:
-        return sigmoid(potential, self.half_rate, self.threshold, self.slope)
 
     def send(self, state: NMM1State, inputs: NMM1Inputs) -> Channels:
         return state.x[None, :]

@@ -2,8 +2,8 @@ r"""Rung 1: the phase oscillator, all that is left of a rhythm when its amplitud
 
 .. math::  \dot\theta = \omega + F_\theta + \tfrac{1}{r}\,\mathrm{Im}\,[(F_x + iF_y)\,e^{-i\theta}]
 
-on a circle of radius `r`. Wired it is Kuramoto's model, with a lag Sakaguchi's: a node sends $\sin k\theta$ and
-$\cos k\theta$, and the coupling makes of what arrives, without a matrix of sines,
+on a circle of radius `r`. Wired it is Kuramoto's model, with a lag Sakaguchi's: a node sends $\cos k\theta$ and
+$\sin k\theta$, and the coupling makes of what arrives, without a matrix of sines,
 
 .. math::  \dot\theta_i = \omega_i + G\sum_k a_k\sum_j C_{ij}\sin(k[\theta_j(t-\tau_{ij}) - \theta_i(t)] - \phi_k)
 
@@ -94,7 +94,7 @@ class PhaseOscillator(Rung):
 
     def send(self, state: PhaseState, inputs: PhaseInputs) -> Channels:
         angles = [number * state.theta for number in range(1, self.harmonics + 1)]
-        return jnp.stack([wave(angle) for angle in angles for wave in (jnp.sin, jnp.cos)])
+        return jnp.stack([wave(angle) for angle in angles for wave in (jnp.cos, jnp.sin)])
 
     def receive(self, combined: Channels) -> PhaseInputs:
         return PhaseInputs(theta=combined[0])

@@ -1,21 +1,22 @@
 r"""Static transfer functions: from a potential or current to a firing rate, with their slopes.
 
-Each is a small module with parameters, called with an input of any shape, so that a rung may take one
-for another. `TRANSFERS` lists them by name:
+Each is a small module with parameters, called with an input of any shape, so that Wilson-Cowan, NMM1 and the
+master mass take one for another. `TRANSFERS` lists them by name:
 
-* `Sigmoid`, the logistic curve of rungs 4 and 5;
+* `Sigmoid`, the logistic curve of rung 5 in mV and 1/s, and `Logistic`, that of rung 4 without units;
 * `QIFCauchy`, quadratic integrate-and-fire neurons with Lorentzian currents or in Cauchy noise: exact,
   and the static limit of rung 6;
 * `QIFGauss`, `LIF`, `EIF`: quadratic, leaky and exponential integrate-and-fire neurons in Gaussian white
   noise of strength $s$, $\tau\dot V = f(V) + I + s\sqrt\tau\,\xi$, as integrals whose accuracy
   `rosetta_jax.rungs.transfer_integrals` states.
 
-All are differentiable in input and parameters, forward, reverse and twice. Source: Castaldo et al.,
-arXiv 2512.10982, table of transfer functions, and as named with each.
+All are differentiable in input and parameters, forward, reverse and twice. Source: Castaldo et al., arXiv
+2512.10982, table of transfer functions, and as named with each.
 """
 
 import abc
 import math
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -26,10 +27,11 @@ import numpy as np
 from rosetta_jax import _checks, parameters
 from rosetta_jax._types import Array, Parameter
 from rosetta_jax.parameters import parameter
-from rosetta_jax.priors import Positive
+from rosetta_jax.priors import NonNegative, Positive
 from rosetta_jax.rungs import transfer_integrals
 
 _JANSEN_RIT = "Jansen and Rit 1995, table 1"
+_ROSETTA = "Castaldo et al. 2512.10982"
 
 
 def sigmoid(potential: Array, half_rate: Array, threshold: Array, slope: Array) -> Array:
@@ -39,11 +41,6 @@ def sigmoid(potential: Array, half_rate: Array, threshold: Array, slope: Array) 
     shapes that spread over each other. Source: Jansen and Rit 1995, equation 3.
     """
     return 2 * half_rate * _logistic(slope * (potential - threshold))
-
-
-def sigmoid_slope(potential: Array, half_rate: Array, threshold: Array, slope: Array) -> Array:
-    r"""The derivative $\rho S (1 - S / 2 e_0)$ of `sigmoid` to the potential, per second and mV."""
-    return 2 * half_rate * slope * _logistic_slope(slope * (potential - threshold))
 
 
 @jax.custom_jvp
@@ -80,6 +77,20 @@ class TransferFunction(eqx.Module):
         """The derivative of the rate to the input, 1/s per unit of the input."""
         input = _checks.as_float_array(input, "input")
         return jax.jvp(self.rate, (input,), (jnp.ones_like(input),))[1]
+
+    def available(self) -> Array:
+        """The share of a population that input can rouse: one, less what is subtracted as its activity at rest."""
+        return jnp.ones(())
+
+
+def transfer_function(default: Callable[[], TransferFunction]) -> Any:
+    """Declare a field that holds a transfer function, made by `default` unless given."""
+    return eqx.field(default_factory=default, converter=_transfer_or_error)
+
+
+def _transfer_or_error(value: Any) -> TransferFunction:
+    remedy = "a transfer function such as rj.Sigmoid() or rj.LIF()"
+    return _checks.instance("transfer", value, TransferFunction, remedy)
 
 
 def _membrane_time() -> Any:
@@ -138,6 +149,56 @@ class Sigmoid(TransferFunction):
 
     def rate(self, input: Array) -> Array:
         return sigmoid(input, self.half_rate, self.threshold, self.steepness)
+
+
+class Logistic(TransferFunction):
+    r"""The logistic rate without units, $2e_0[L(I) - bL(0)]$ with $L(I) = 1/(1+e^{\rho(I_0-I)})$.
+
+    The largest rate is one, $2e_0$, as in the figures of the paper, whose table prints $e_0 = 1$. With $b = 1$
+    there is no rate without input, and of the population only $1 - L(0)$ is available, as in 1972.
+    """
+
+    half_rate: Parameter = parameter(
+        0.5,
+        unit="",
+        symbol="e0",
+        description="half of the largest rate",
+        support=Positive(),
+        source=f"maximum rate 1 as in the figures of {_ROSETTA}; its table says e0 = 1",
+    )
+    threshold: Parameter = parameter(
+        0.0,
+        unit="",
+        symbol="I0",
+        description="current at half of the largest rate",
+        source=f"{_ROSETTA}, rung 4, set WC-a",
+    )
+    steepness: Parameter = parameter(
+        1.0,
+        unit="",
+        symbol="ρ",
+        description="steepness of the curve",
+        support=Positive(),
+        source=f"{_ROSETTA}, rung 4, set WC-a",
+    )
+    subtracted: Parameter = parameter(
+        0.0,
+        unit="",
+        symbol="b",
+        description="share of the value without input that is subtracted; 1 in 1972",
+        support=NonNegative(),
+        source="Wilson and Cowan 1972",
+    )
+
+    def rate(self, input: Array) -> Array:
+        whole = sigmoid(input, self.half_rate, self.threshold, self.steepness)
+        return whole - 2 * self.half_rate * self._at_rest()
+
+    def available(self) -> Array:
+        return 1 - self._at_rest()
+
+    def _at_rest(self) -> Array:
+        return self.subtracted * _logistic(-self.steepness * self.threshold)
 
 
 class QIFCauchy(TransferFunction):
@@ -252,6 +313,7 @@ def _check_order(function: TransferFunction, low: str, high: str) -> None:
 
 TRANSFERS: dict[str, type[TransferFunction]] = {
     "sigmoid": Sigmoid,
+    "logistic": Logistic,
     "QIF-Cauchy": QIFCauchy,
     "QIF-Gauss": QIFGauss,
     "LIF": LIF,

@@ -4,14 +4,14 @@ To the amplitude of rung 3 it adds physiology: what rotates are the rates of two
 sigmoid.
 
 .. math::
-    \tau_x\dot x + x &= \gamma_x\,(k_x - r x)\,\tilde S_x(w_{xx}x - w_{xy}y + P_x + F_e) \\
-    \tau_y\dot y + y &= \gamma_y\,(k_y - r y)\,\tilde S_y(w_{yx}x - w_{yy}y + P_y)
+    \tau_x\dot x + x &= \gamma_x\,(k_x - r x)\,S_x(w_{xx}x - w_{xy}y + P_x + F_e) \\
+    \tau_y\dot y + y &= \gamma_y\,(k_y - r y)\,S_y(w_{yx}x - w_{yy}y + P_y)
 
-with $S(I) = 2e_0/(1+e^{\rho(I_0-I)})$, $\tilde S = S - bS(0)$ and $k = 1 - bS(0)/2e_0$. By default $r = b = 0$
-and the bracket is one: rates, bounded by $2e_0 = 1$. With gains $\gamma$ it is the form in postsynaptic
-potentials, $r$ is the refractory factor, and $b = 1$ subtracts the sigmoid's value at rest as in 1972. All
-weights are magnitudes; signs are explicit. In a network a node sends $x$, which arrives inside the sigmoid of
-$x$: $F_e = G\sum_j C_{ij}x_j(t-\tau_{ij})$.
+By default $S$ is the logistic curve of maximum 1, $r = 0$ and $k = 1$: rates. With gains $\gamma$ it is the
+form in postsynaptic potentials, $r$ is the refractory factor, and a `transfer` that subtracts its value at rest
+makes the model of 1972, with $k = 1 - S(0)$. Any other transfer function of `rosetta_jax.rungs.transfer` may
+stand for either; $x$ and $y$ then have its unit. All weights are magnitudes; signs are explicit. In a network a
+node sends $x$, which arrives inside the sigmoid of $x$: $F_e = G\sum_j C_{ij}x_j(t-\tau_{ij})$.
 
 Ports: `current_x` and `current_y` inside the sigmoids (a drive or a field, in units of $P$; noise there must be
 smooth), `x` and `y` added to $\dot x$ and $\dot y$, where noise may be white.
@@ -24,8 +24,8 @@ Named sets, all with times of 10 ms: "WC-a" (rhythm between the SNIC at $P_x$ = 
 1972, 50 ms). The default oscillates and lies in both a and b, with a period of 31.4 ms; its network is worked
 at `bias_y=-7.2`, a stable focus of 32 Hz.
 
-Source: Wilson and Cowan 1972; Castaldo et al., arXiv 2512.10982, rung 4. Its table prints $e_0 = 1$; its
-figures have the maximum rate 1, and with 2 there is no Hopf point.
+Source: Wilson and Cowan 1972; Castaldo et al., arXiv 2512.10982, rung 4. Its table prints $e_0 = 1$, a maximum
+of 2; its figures have the maximum rate 1, and with 2 there is no Hopf point.
 """
 
 from collections.abc import Mapping
@@ -34,10 +34,10 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax.numpy as jnp
 
-from rosetta_jax._types import Array, Channels, Nodal, Parameter, Scalar
+from rosetta_jax._types import Channels, Nodal, Parameter, Scalar
 from rosetta_jax.parameters import parameter
 from rosetta_jax.priors import NonNegative, Positive
-from rosetta_jax.rungs.transfer import sigmoid
+from rosetta_jax.rungs.transfer import Logistic, TransferFunction, transfer_function
 from rosetta_jax.system import Rung, component, port
 
 _SOURCE = "Castaldo et al. 2512.10982, rung 4, set WC-a"
@@ -89,27 +89,6 @@ def _time(symbol: str, population: str) -> Any:
     )
 
 
-def _slope(symbol: str) -> Any:
-    return parameter(
-        1.0,
-        unit="",
-        symbol=symbol,
-        description="steepness of the sigmoid",
-        support=Positive(),
-        source=_SOURCE,
-    )
-
-
-def _threshold(symbol: str) -> Any:
-    return parameter(
-        0.0,
-        unit="",
-        symbol=symbol,
-        description="current at half of the largest rate",
-        source=_SOURCE,
-    )
-
-
 def _gain(symbol: str) -> Any:
     return parameter(
         1.0,
@@ -136,18 +115,8 @@ class WilsonCowan(Rung):
     w_yy: Parameter = _weight(2.0, "w_yy", "inhibition of y by itself")
     time_x: Parameter = _time("τ_x", "excitatory")
     time_y: Parameter = _time("τ_y", "inhibitory")
-    slope_x: Parameter = _slope("ρ_x")
-    slope_y: Parameter = _slope("ρ_y")
-    threshold_x: Parameter = _threshold("I0_x")
-    threshold_y: Parameter = _threshold("I0_y")
-    half_rate: Parameter = parameter(
-        0.5,
-        unit="",
-        symbol="e0",
-        description="half of the largest rate",
-        support=Positive(),
-        source="maximum rate 1 as in the figures of Castaldo et al. 2512.10982; its table says e0 = 1",
-    )
+    transfer_x: TransferFunction = transfer_function(Logistic)
+    transfer_y: TransferFunction = transfer_function(Logistic)
     gain_x: Parameter = _gain("γ_x")
     gain_y: Parameter = _gain("γ_y")
     refractory: Parameter = parameter(
@@ -155,14 +124,6 @@ class WilsonCowan(Rung):
         unit="",
         symbol="r",
         description="refractory share: the sigmoid acts on what is not yet active",
-        support=NonNegative(),
-        source=_1972,
-    )
-    subtracted: Parameter = parameter(
-        0.0,
-        unit="",
-        symbol="b",
-        description="share of the sigmoid's value at rest that is subtracted; 1 in 1972",
         support=NonNegative(),
         source=_1972,
     )
@@ -184,12 +145,13 @@ class WilsonCowan(Rung):
             "w_xy": 12.0,
             "w_yx": 15.0,
             "w_yy": 3.0,
-            "slope_x": 1.3,
-            "slope_y": 2.0,
-            "threshold_x": 4.0,
-            "threshold_y": 3.7,
+            "transfer_x.steepness": 1.3,
+            "transfer_y.steepness": 2.0,
+            "transfer_x.threshold": 4.0,
+            "transfer_y.threshold": 3.7,
+            "transfer_x.subtracted": 1.0,
+            "transfer_y.subtracted": 1.0,
             "refractory": 1.0,
-            "subtracted": 1.0,
         },
     }
 
@@ -202,19 +164,15 @@ class WilsonCowan(Rung):
         x, y = state.x, state.y
         into_x = self.w_xx * x - self.w_xy * y + self.bias_x + inputs.current_x
         into_y = self.w_yx * x - self.w_yy * y + self.bias_y + inputs.current_y
-        driven_x = self.gain_x * self._response(x, into_x, self.slope_x, self.threshold_x)
-        driven_y = self.gain_y * self._response(y, into_y, self.slope_y, self.threshold_y)
+        driven_x = self.gain_x * self._response(x, into_x, self.transfer_x)
+        driven_y = self.gain_y * self._response(y, into_y, self.transfer_y)
         return WilsonCowanState(
             x=(driven_x - x) / self.time_x + inputs.x,
             y=(driven_y - y) / self.time_y + inputs.y,
         )
 
-    def _response(self, active: Nodal, current: Nodal, slope: Array, threshold: Array) -> Nodal:
-        at_rest = self.subtracted * sigmoid(
-            jnp.zeros_like(current), self.half_rate, threshold, slope
-        )
-        available = 1 - at_rest / (2 * self.half_rate) - self.refractory * active
-        return available * (sigmoid(current, self.half_rate, threshold, slope) - at_rest)
+    def _response(self, active: Nodal, current: Nodal, transfer: TransferFunction) -> Nodal:
+        return (transfer.available() - self.refractory * active) * transfer.rate(current)
 
     def send(self, state: WilsonCowanState, inputs: WilsonCowanInputs) -> Channels:
         return state.x[None, :]

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from rosetta_jax._types import Array, Float, Int, Scalar
 from rosetta_jax.network import Network
+from rosetta_jax.network.links import carried
 from rosetta_jax.results import Status, first_failure, status_where
 
 
@@ -39,7 +40,7 @@ def solve(
 
     def field(t: Any, state: Any, _: Any) -> Any:
         outside = network.outside(t)
-        arriving = network.send(state, outside) @ network.connectome.weights.T
+        arriving = carried(network.links(), network.send(state, outside))
         return network.vector_field(t, state, arriving, outside)
 
     dtype = times.dtype

@@ -4,6 +4,7 @@ What differs by rung is stated by the rung itself (its ports, its coupling).
 """
 
 import dataclasses
+import functools
 import inspect
 
 import diffrax
@@ -17,6 +18,7 @@ from rosetta_jax import parameters
 from rosetta_jax.linear import motif
 from rosetta_jax.network import Connectome, Network
 from rosetta_jax.network.coupling import COUPLINGS
+from rosetta_jax.parameters import replace as replaced
 from rosetta_jax.rungs import ladder
 from rosetta_jax.simulation import simulate
 from rosetta_jax.system import Rung, add_inputs, describe, ports, stack_state, unstack_state
@@ -26,13 +28,28 @@ KINDS = [step.kind for step in ladder()]
 every_rung = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 
 
-def declared(kind: type[Rung]) -> dict[str, parameters.ParameterInfo]:
-    """The metadata of each parameter of a rung, None where a field has none; static options are none."""
-    return {
-        field.name: field.metadata.get("parameter")
-        for field in dataclasses.fields(kind)
-        if not field.metadata.get("static", False)
-    }
+def declared(part: type[Rung] | eqx.Module) -> dict[str, parameters.ParameterInfo]:
+    """The metadata of each parameter by path, None where a field has none; static options are none."""
+    module = part() if isinstance(part, type) else part
+    found = {}
+    for field in dataclasses.fields(module):
+        inner = getattr(module, field.name)
+        if isinstance(inner, eqx.Module):
+            found |= {f"{field.name}.{path}": info for path, info in declared(inner).items()}
+        elif not field.metadata.get("static", False):
+            found[field.name] = field.metadata.get("parameter")
+    return found
+
+
+def value_of(rung: Rung, path: str) -> jax.Array:
+    """The parameter at a path, whether declared or not."""
+    return functools.reduce(getattr, path.split("."), rung)
+
+
+def owner(kind: type[Rung], path: str) -> str:
+    """What an error calls the parameter at a path: its class and name."""
+    *parents, name = path.split(".")
+    return f"{type(functools.reduce(getattr, parents, kind())).__name__}.{name}"
 
 
 def some_state(rung: Rung, nodes: int = NODES, seed: int = 0):
@@ -52,7 +69,7 @@ def some_inputs(rung: Rung, nodes: int = NODES, seed: int = 1):
 def varied(kind: type[Rung], nodes: int = NODES) -> Rung:
     """The rung with every parameter regional: its default, times 1, 1.05, 1.1..."""
     spread = 1 + 0.05 * jnp.arange(nodes, dtype=float)
-    return kind(**{name: getattr(kind(), name) * spread for name in declared(kind)})
+    return replaced(kind(), {name: value_of(kind(), name) * spread for name in declared(kind)})
 
 
 def node(tree, index: int):
@@ -116,7 +133,7 @@ def test_every_parameter_carries_symbol_description_and_source(kind):
 @every_rung
 def test_every_parameter_has_a_default_of_one_number_within_its_support(kind):
     for name, info in declared(kind).items():
-        value = getattr(kind(), name)
+        value = value_of(kind(), name)
         assert value.shape == () and bool(info.support.contains(value)), name
 
 
@@ -153,15 +170,15 @@ def test_describe_prints_every_parameter_and_port(kind, capsys, monkeypatch):
 def test_a_parameter_outside_its_support_is_an_error_that_names_it(kind):
     for name, info in declared(kind).items():
         if isinstance(info.support, parameters.Positive):
-            with pytest.raises(ValueError, match=rf"{kind.__name__}\.{name}.*above zero"):
-                kind(**{name: -1.0})
+            with pytest.raises(ValueError, match=rf"{owner(kind, name)}.*above zero"):
+                replaced(kind(), {name: -1.0})
 
 
 @every_rung
 def test_a_parameter_that_is_a_matrix_is_an_error_that_names_it(kind):
     for name in declared(kind):
-        with pytest.raises(ValueError, match=rf"{kind.__name__}\.{name}.*\(2, 2\)"):
-            kind(**{name: jnp.ones((2, 2))})
+        with pytest.raises(ValueError, match=rf"{owner(kind, name)}.*\(2, 2\)"):
+            replaced(kind(), {name: jnp.ones((2, 2))})
 
 
 @every_rung
@@ -191,7 +208,7 @@ def test_regional_parameters_equal_separate_rungs(kind):
     state, inputs = some_state(rung), some_inputs(rung)
     together = outputs(rung, state, inputs)
     for i in range(NODES):
-        single = kind(**{name: getattr(rung, name)[i] for name in declared(kind)})
+        single = replaced(rung, {name: value_of(rung, name)[i] for name in declared(kind)})
         for name, alone in outputs(single, node(state, i), node(inputs, i)).items():
             np.testing.assert_allclose(together[name][:, i : i + 1], alone, rtol=1e-13)
 
@@ -200,7 +217,7 @@ def test_regional_parameters_equal_separate_rungs(kind):
 def test_every_parameter_matters(kind):
     base = stack_state(kind().vector_field(jnp.zeros(()), some_state(kind()), some_inputs(kind())))
     for name in declared(kind):
-        rung = kind(**{name: getattr(kind(), name) * 1.1 + 0.01})
+        rung = replaced(kind(), {name: value_of(kind(), name) * 1.1 + 0.01})
         moved = rung.vector_field(jnp.zeros(()), some_state(kind()), some_inputs(kind()))
         assert not np.allclose(stack_state(moved), base, rtol=1e-9), name
 
@@ -390,9 +407,9 @@ def test_jit_changes_nothing(kind):
 @every_rung
 def test_vmap_over_parameters_equals_a_loop(kind):
     state, inputs = some_state(kind()), some_inputs(kind())
-    lanes = jax.vmap(lambda scale: kind(**{n: getattr(kind(), n) * scale for n in declared(kind)}))(
-        jnp.array([1.0, 1.1])
-    )
+    lanes = jax.vmap(
+        lambda scale: replaced(kind(), {n: value_of(kind(), n) * scale for n in declared(kind)})
+    )(jnp.array([1.0, 1.1]))
     mapped = jax.vmap(lambda rung: outputs(rung, state, inputs))(lanes)
     for lane in range(2):
         alone = outputs(jax.tree.map(lambda leaf, i=lane: leaf[i], lanes), state, inputs)
@@ -411,14 +428,14 @@ def test_gradients_to_every_parameter_agree_with_differences(kind):
 
     gradient = jax.grad(loss)(kind())
     for name in declared(kind):
-        value = getattr(kind(), name)
+        value = value_of(kind(), name)
         step = 1e-5 * (float(jnp.abs(value)) or 1.0)
         # Placed without checks, since a step below zero may leave the support.
         up, down = (
-            loss(eqx.tree_at(lambda rung, name=name: getattr(rung, name), kind(), value + change))
+            loss(eqx.tree_at(lambda rung, name=name: value_of(rung, name), kind(), value + change))
             for change in (step, -step)
         )
-        found = float(getattr(gradient, name))
+        found = float(value_of(gradient, name))
         assert found == pytest.approx(float(up - down) / (2 * step), rel=1e-6, abs=1e-9), name
 
 

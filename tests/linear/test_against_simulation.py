@@ -69,6 +69,9 @@ NETWORKS = {
         60.0,
     ),
     "laminar": (rj.working_brain(rj.Laminar, CONNECTOME), 5e-4, 120.0),
+    "master mass": (rj.working_brain(rj.MasterMass, CONNECTOME), 2.5e-4, 60.0),
+    "qif": (rj.working_brain(rj.QIFPopulation, CONNECTOME), 2e-4, 60.0),
+    "nmm2": (rj.working_brain(rj.NMM2, CONNECTOME), 2e-4, 60.0),
 }
 
 

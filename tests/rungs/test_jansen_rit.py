@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from rosetta_jax.network import Connectome, Network
 from rosetta_jax.rungs import JansenRit
 from rosetta_jax.simulation import simulate
 from rosetta_jax.system import stack_state, unstack_state
@@ -156,3 +157,49 @@ def test_a_field_shifts_the_potential_inside_the_sigmoid_of_pyramidal_cells_only
 def test_a_node_sends_the_rate_of_its_pyramidal_cells_field_included():
     sent = JansenRit().send(resting(5.0), JansenRit.Inputs(field=0.7))
     np.testing.assert_allclose(sent, [[rate(5.7)]], rtol=1e-12)
+
+
+# --- a ring of columns on one common cycle: how it loses its synchrony (figures.md 3)
+
+NODES, MIXED = 12, (0.7 - np.cos(np.pi / 3)) / (np.cos(np.pi / 6) - np.cos(np.pi / 3))
+
+
+def ring() -> Network:
+    """Rows sum to one; the slowest waves around it belong to the eigenvalue 0.7."""
+    weights = np.zeros((NODES, NODES))
+    for distance, weight in ((1, MIXED), (2, 1 - MIXED)):
+        for shift in (distance, -distance):
+            weights += weight / 2 * np.roll(np.eye(NODES), shift, axis=0)
+    return Network(JansenRit(bias=230.0), Connectome(weights), gain=50.0)
+
+
+def settled(rows: int) -> np.ndarray:
+    """The last states of the common cycle, (rows, components), in steps of 0.5 ms."""
+    together = lambda _: JansenRit().start(NODES)  # noqa: E731
+    how = {"past": together, "save": ("states",), "solver": diffrax.Tsit5()}
+    solution = simulate(ring(), 5e-4 * rows, 5e-4, transient=20.0, **how)
+    return np.asarray(jax.vmap(stack_state)(solution.states))[:, :, 0]
+
+
+def test_synchrony_of_a_network_is_lost_at_the_published_rate():
+    start = settled(1600)
+    hertz = frequency(start[:, 1] - start[:, 2])
+    assert hertz == pytest.approx(8.407340, rel=1e-6)
+    wave = np.cos(2 * np.pi * np.arange(NODES) / NODES)
+    begin = start[-1][:, None] + 1e-7 * wave[None]
+    solution = simulate(
+        ring(),
+        14.0,
+        5e-4,
+        past=lambda _: unstack_state(JansenRit(), jnp.asarray(begin)),
+        save=("states",),
+        solver=diffrax.Tsit5(),
+    )
+    states = np.asarray(jax.vmap(stack_state)(solution.states))
+    apart = states[:, 1] @ wave * 2 / NODES  # of the wave alone
+    # Its size in each period of the common cycle, which is no whole number of steps.
+    periods = np.arange(40, 110)[:, None] + np.linspace(0, 1, 200, endpoint=False)[None]
+    at = periods / hertz / 5e-4
+    size = np.sqrt((np.interp(at, np.arange(len(apart)), apart) ** 2).mean(axis=1))
+    growth = np.polyfit(periods[:, 0] / hertz, np.log(size), 1)[0]
+    assert growth == pytest.approx(0.6125032, rel=1e-4)

@@ -8,7 +8,6 @@ from scipy.optimize import brentq
 
 from rosetta_jax.linear import fixed_point, motif
 from rosetta_jax.rungs import NMM1
-from rosetta_jax.rungs.transfer import sigmoid_slope
 from rosetta_jax.simulation import simulate
 from rosetta_jax.system import stack_state, unstack_state
 
@@ -27,7 +26,7 @@ def modes(rung: NMM1) -> np.ndarray:
 def loop_gain(rung: NMM1) -> float:
     state = fixed_point(rung).state
     slopes = [
-        float(sigmoid_slope(v, rung.half_rate, rung.threshold, rung.slope)[0])
+        float(rung.transfer.slope(v)[0])
         for v in (rung.bias_x - rung.w_xy * state.y, rung.bias_y + rung.w_yx * state.x)
     ]
     return float(rung.gain_x * rung.gain_y * rung.w_xy * rung.w_yx) * slopes[0] * slopes[1]
@@ -74,7 +73,7 @@ def test_the_motif_of_the_paper_turns_between_its_two_hopf_points():
 
 @pytest.mark.parametrize(
     ("name", "low", "high", "expected"),
-    [("gain_x", 0.4, 0.5, 0.467123), ("slope", 6.0, 8.0, 6.884777)],
+    [("gain_x", 0.4, 0.5, 0.467123), ("transfer.steepness", 6.0, 8.0, 6.884777)],
 )
 def test_onset_in_gain_and_slope(name, low, high, expected):
     onset = brentq(lambda value: growth(7.0, **{name: value}), low, high, xtol=1e-10)

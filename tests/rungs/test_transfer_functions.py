@@ -2,6 +2,7 @@
 
 import itertools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +16,7 @@ from rosetta_jax.rungs.transfer import (
     EIF,
     LIF,
     TRANSFERS,
+    Logistic,
     QIFCauchy,
     QIFGauss,
     Sigmoid,
@@ -25,6 +27,7 @@ every_transfer = pytest.mark.parametrize("name", TRANSFERS)
 # From far below to far above threshold of each.
 INPUTS = {
     "sigmoid": [-20.0, 0.0, 6.0, 9.0, 30.0],
+    "logistic": [-30.0, -1.0, 0.0, 1.5, 30.0],
     "QIF-Cauchy": [-50.0, -1.0, 0.0, 0.4, 30.0],
     "QIF-Gauss": [-4.0, -1.0, 0.0, 0.4, 30.0],
     "LIF": [-3.0, 0.3, 1.0, 1.4, 30.0],
@@ -62,7 +65,7 @@ def test_the_tabled_rates(function, input, known):
 
 def test_rates_are_per_second():
     for kind in TRANSFERS.values():
-        if kind is not Sigmoid:
+        if kind not in (Sigmoid, Logistic):
             fast, slow = kind(membrane_time=0.005), kind(membrane_time=0.02)
             assert float(fast(1.2)) == pytest.approx(4 * float(slow(1.2)), rel=1e-12)
 
@@ -236,9 +239,17 @@ def test_the_module_of_the_sigmoid_is_the_sigmoid():
     v = jnp.linspace(-20.0, 30.0, 11)
     constants = [jnp.asarray(each) for each in (2.5, 6.0, 0.56)]
     np.testing.assert_allclose(Sigmoid()(v), transfer.sigmoid(v, *constants), rtol=1e-15)
-    np.testing.assert_allclose(
-        Sigmoid().slope(v), transfer.sigmoid_slope(v, *constants), rtol=1e-14
-    )
+
+
+def test_the_logistic_curve_of_1972_has_no_rate_without_input():
+    curve = Logistic(threshold=4.0, steepness=1.3, subtracted=1.0)
+    at_rest = 1 / (1 + np.exp(1.3 * 4.0))
+    current = np.array([0.0, 4.0, 50.0])
+    expected = 1 / (1 + np.exp(1.3 * (4.0 - current))) - at_rest
+    np.testing.assert_allclose(curve(current), expected, atol=1e-15)
+    # The largest value after subtraction is also what is available of the population.
+    assert float(curve.available()) == pytest.approx(float(curve(50.0)), rel=1e-12)
+    assert float(Logistic(threshold=4.0).available()) == float(Sigmoid().available()) == 1.0
 
 
 # --- derivatives
@@ -283,8 +294,10 @@ def test_gradients_to_parameters_agree_with_differences(name):
     for path in parameters.paths(function):
         value = float(parameters.get(function, path))
         step = 1e-5 * (abs(value) or 1.0)
+        # Placed without checks, since a step below zero may leave the support.
         up, down = (
-            loss(parameters.replace(function, {path: value + change})) for change in (step, -step)
+            loss(eqx.tree_at(lambda each, path=path: getattr(each, path), function, moved))
+            for moved in (jnp.asarray(value + step), jnp.asarray(value - step))
         )
         found = float(getattr(gradient, path))
         # What a far threshold changes, and so its difference, is all rounding.

@@ -14,6 +14,7 @@ from rosetta_jax.simulation import simulate
 from rosetta_jax.system import stack_state, unstack_state
 
 TAU = 0.01
+NOT_SUBTRACTED = {"transfer_x.subtracted": 0.0, "transfer_y.subtracted": 0.0}
 
 
 def drift(rung: WilsonCowan, x) -> jax.Array:
@@ -150,8 +151,8 @@ def test_the_unit_logistic_is_point_symmetric():
         ("WC-b", {"bias_y": -5.0}, 3.245157),
         ("WC-b", {"bias_y": -4.0}, 3.144088),
         ("WC72", {}, 4.99589),
-        ("WC72", {"refractory": 0.0, "subtracted": 0.0}, 6.6451),
-        ("WC72", {"subtracted": 0.0}, 4.3748),
+        ("WC72", {"refractory": 0.0} | NOT_SUBTRACTED, 6.6451),
+        ("WC72", NOT_SUBTRACTED, 4.3748),
     ],
 )
 def test_periods_of_cycles(name, changes, expected):
@@ -192,3 +193,28 @@ def test_gains_multiply_what_the_sigmoid_gives():
     np.testing.assert_allclose(
         drift(rung, state) - leak, driven * jnp.array([2.0, 3.0]), rtol=1e-12
     )
+
+
+def test_near_the_snic_the_period_grows_as_its_square_root_law_says():
+    # T sqrt(P - P_c) tends to pi / sqrt(a b), where q' = a (P - P_c) + b q^2 along the null vector.
+    onset = fold("WC-a", -3.45, -3.2, (0.103, 0.0083))
+    rung = WilsonCowan.named("WC-a", bias_x=onset)
+    point = rest(rung, (0.102906, 0.0083116))
+    A = jacobian(rung, point)
+    right = np.linalg.svd(A)[2][-1]
+    left = np.linalg.svd(A.T)[2][-1]
+    left = left / (left @ right)
+    curved = TAU * np.asarray(jax.hessian(lambda x: drift(rung, x))(jnp.asarray(point)))
+    b = left @ np.einsum("cij,i,j->c", curved, right, right) / 2
+    moved = (
+        np.asarray(drift(WilsonCowan.named("WC-a", bias_x=onset + s), point)) for s in (1e-6, -1e-6)
+    )
+    a = left @ (TAU * np.subtract(*moved) / 2e-6)
+    assert np.pi / np.sqrt(a * b) == pytest.approx(4.814530, abs=1e-5)
+    for distance, known in ((1e-2, 4.3920), (1e-3, 4.6717)):
+        slow = simulate(
+            WilsonCowan.named("WC-a", bias_x=onset + distance), 6.0, 5e-5, transient=2.0
+        ).signal[:, 0]
+        crossings = np.flatnonzero((slow[:-1] < 0.5) & (slow[1:] >= 0.5))
+        between = np.diff(crossings).mean() * 5e-5 / TAU
+        assert between * np.sqrt(distance) == pytest.approx(known, rel=2e-4)

@@ -1,0 +1,52 @@
+r"""What links do to what is sent: weigh it and, where a connectome has a phase, turn it.
+
+Channels come in pairs, the real and imaginary part of a number, $s_0 + i s_1$, in a link multiplied by
+$C_{ij}e^{i\varphi_{ij}}$. A rung that sends harmonics sends a pair for each, and the $k$-th is turned by
+$k\varphi_{ij}$. A connectome without phase takes any number of channels, and one matrix serves them all.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from rosetta_jax._types import Array, Channels, Inexact, Pairwise
+
+# One matrix for all channels, or one from each channel (second) to each (first): [..., target, source].
+Links = Inexact[Array, "nodes nodes"] | Inexact[Array, "channels channels nodes nodes"]
+
+
+def turned(weights: Pairwise, phase: Pairwise | None, channels: int) -> Links:
+    """The weights from every channel to every other, `[target, source]` each; without phase the weights."""
+    if phase is None:
+        return weights
+    pairs = channels // 2
+    blank = jnp.zeros_like(weights)
+    rows = [[blank] * channels for _ in range(channels)]
+    for pair in range(pairs):
+        real, imaginary = 2 * pair, 2 * pair + 1
+        along, across = (weights * wave((pair + 1) * phase) for wave in (jnp.cos, jnp.sin))
+        rows[real][real] = rows[imaginary][imaginary] = along
+        rows[imaginary][real], rows[real][imaginary] = across, -across
+    return jnp.stack([jnp.stack(row) for row in rows])
+
+
+def rotated(pairs: list[Pairwise], phase: Pairwise) -> list[Pairwise]:
+    """What each link carries of each channel, its pairs turned by the phase of the link."""
+    found = []
+    for number in range(0, len(pairs), 2):
+        real, imaginary = pairs[number], pairs[number + 1]
+        cosine, sine = (wave((number // 2 + 1) * phase) for wave in (jnp.cos, jnp.sin))
+        found += [cosine * real - sine * imaginary, sine * real + cosine * imaginary]
+    return found
+
+
+def carried(links: Links, sent: Channels) -> Channels:
+    """What arrives of what is sent, at once."""
+    if links.ndim == 2:
+        return sent @ links.T
+    return jnp.einsum("cdij,dj->ci", links, sent)
+
+
+def delayed_by(links: Links, factor: Any) -> Links:
+    """The links multiplied by one factor for each pair of nodes."""
+    return links * (factor if links.ndim == 2 else factor[None, None])
