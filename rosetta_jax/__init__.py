@@ -47,6 +47,7 @@ from rosetta_jax.priors import Uniform as Uniform
 from rosetta_jax.regional import PerRegion as PerRegion
 from rosetta_jax.regional import linear_in as linear_in
 from rosetta_jax.results import Status as Status
+from rosetta_jax.results import load_arrays as load_arrays
 from rosetta_jax.rungs import EIF as EIF
 from rosetta_jax.rungs import LIF as LIF
 from rosetta_jax.rungs import NMM1 as NMM1
@@ -69,6 +70,7 @@ from rosetta_jax.rungs import WilsonCowan as WilsonCowan
 from rosetta_jax.rungs import ladder as ladder
 from rosetta_jax.rungs import recommend as recommend
 from rosetta_jax.simulation import Solution as Solution
+from rosetta_jax.simulation import halved_step as halved_step
 from rosetta_jax.simulation import simulate as simulate
 from rosetta_jax.system import Rung as Rung
 from rosetta_jax.system import component as component

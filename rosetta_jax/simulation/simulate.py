@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosetta_jax import _checks
-from rosetta_jax._types import PRNGKeyArray, Scalar
+from rosetta_jax._types import Array, PRNGKeyArray, Scalar
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.network.transport import history_rows, may_be_below_step
 from rosetta_jax.simulation.adaptive import solve
 from rosetta_jax.simulation.march import PAGE, Plan, march
 from rosetta_jax.simulation.saving import decimation
-from rosetta_jax.simulation.solution import Solution
+from rosetta_jax.simulation.solution import Settings, Solution
 from rosetta_jax.system import Rung, stack_state, unstack_state
 
 SAVES = ("signal", "states")
@@ -54,8 +54,9 @@ def simulate(
     With a `controller` the step adapts instead, and results are given every `save_every` (or `dt`):
     only without delays and noise.
 
-    Returns a `Solution`; a lane that fails says so in `status`. Raises `ValueError` for durations
-    or steps that do not fit, a missing key, or noise that describes spectra only.
+    Returns a `Solution`; a lane that fails says so in `status`, and `solution.report()` says how it was
+    made. Whether the step is short enough `rj.halved_step` tells. Raises `ValueError` for durations or steps
+    that do not fit, a missing key, or noise that describes spectra only.
 
     Differentiable in every parameter, speed and lengths included, forward and reverse.
     """
@@ -78,11 +79,12 @@ def simulate(
     times = jnp.asarray((dropped + np.arange(samples)) * every, dtype)
     if controller is not None:
         _check_adaptive(solver, controller)
+        solver = diffrax.Tsit5() if solver is None else solver
         signal, states, status = solve(
             network,
             times,
             jnp.asarray(step, dtype),
-            diffrax.Tsit5() if solver is None else solver,
+            solver,
             controller,
             max_steps,
             past,
@@ -90,11 +92,31 @@ def simulate(
         states = states if "states" in save else None
     else:
         _check_step(network, step, solver)
+        solver = diffrax.Heun() if solver is None else solver
         plan = _plan(network, step, factor, samples, dropped, "states" in save, solver, block)
         signal, states, status = march(
             network, jnp.asarray(step, dtype), _key(network, key), plan, past
         )
-    return Solution(times, signal, states, status, dt=every)
+    settings = Settings(
+        rung=type(network.rung).__name__,
+        nodes=network.nodes,
+        coupling=type(network.coupling).__name__,
+        delays=network.connectome.lengths is not None,
+        noise=type(network.noise).__name__ if network.noise is not None else "none",
+        solver=type(solver).__name__,
+        adaptive=controller is not None,
+        dt=step,
+        duration=samples * every,
+        transient=dropped * every,
+        sampling=every,
+    )
+    return Solution(times, signal, states, status, _words(key), settings)
+
+
+def _words(key: PRNGKeyArray | None) -> Array | None:
+    """The integers of a key, from which it can be made again."""
+    typed = key is not None and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    return jax.random.key_data(key) if typed else key
 
 
 def _plan(
@@ -104,7 +126,7 @@ def _plan(
     samples: int,
     dropped: int,
     save_states: bool,
-    solver: diffrax.AbstractSolver | None,
+    solver: diffrax.AbstractSolver,
     block: int | None,
 ) -> Plan:
     steps = (samples + dropped) * factor
@@ -120,7 +142,7 @@ def _plan(
         below_step=may_be_below_step(network, dt),
         save_states=save_states,
         decimation=decimation(factor),
-        solver=diffrax.Heun() if solver is None else solver,
+        solver=solver,
     )
 
 

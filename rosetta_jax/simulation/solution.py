@@ -1,12 +1,33 @@
-"""What a simulation gives back."""
+"""What a simulation gives back, and what it says of how it was made."""
 
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
+import jax
 import numpy as np
 
 from rosetta_jax._types import Array, Float, Int, Series
-from rosetta_jax.results import Status, summarise
+from rosetta_jax.results import Status, provenance, save_arrays, summarise
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How a run was made: times in seconds, `solver` and `noise` by name."""
+
+    rung: str
+    nodes: int
+    coupling: str
+    delays: bool
+    noise: str
+    solver: str
+    adaptive: bool
+    dt: float
+    duration: float
+    transient: float
+    sampling: float
 
 
 class Solution(eqx.Module):
@@ -16,14 +37,20 @@ class Solution(eqx.Module):
     `signal` is what an electrode sees of each node, sensor noise included; `states` is the rung's
     state with `(time, nodes)` arrays, or None unless asked for. `dt` is the time between samples
     (s). `status` is an integer `rosetta_jax.Status`; a lane that failed holds NaN from the failure
-    on.
+    on. `settings` say how the run was made and `seed` holds the words of its key, None without one.
     """
 
     times: Float[Array, " time"]
     signal: Series
     states: Any
     status: Int[Array, ""]
-    dt: float = eqx.field(static=True)
+    seed: Array | None
+    settings: Settings = eqx.field(static=True)
+
+    @property
+    def dt(self) -> float:
+        """The time between samples, s."""
+        return self.settings.sampling
 
     @property
     def succeeded(self) -> bool:
@@ -34,3 +61,34 @@ class Solution(eqx.Module):
     def message(self) -> str:
         """How the lanes ended, in plain words."""
         return summarise(self.status)
+
+    def report(self, check: Any = None) -> dict[str, Any]:
+        """Solver, step, transient, seed, versions and how the run ended, as plain data.
+
+        `check`, what `rj.halved_step` found for the same system and step, says how much halving the step changes.
+        """
+        made = dataclasses.asdict(self.settings)
+        made["seed"] = None if self.seed is None else np.asarray(self.seed).tolist()
+        made["status"] = self.message
+        if check is None:
+            made["halved_step"] = "not checked"
+        else:
+            made["halved_step"] = {
+                "relative_difference": np.asarray(check.difference).tolist(),
+                "seconds": check.duration,
+                "status": summarise(check.status),
+            }
+        return {"run": made} | provenance()
+
+    def save(self, path: str | Path, check: Any = None) -> Path:
+        """Write times, signal, states and status into one `.npz` with the report as its metadata.
+
+        Read it with `rj.load_arrays`. Raises `OSError` where it cannot be written.
+        """
+        return save_arrays(path, dict(self._arrays()), self.report(check))
+
+    def _arrays(self) -> Iterator[tuple[str, np.ndarray]]:
+        for name in ("times", "signal", "status"):
+            yield name, np.asarray(getattr(self, name))
+        for path, leaf in jax.tree_util.tree_leaves_with_path(self.states):
+            yield "states" + jax.tree_util.keystr(path), np.asarray(leaf)
