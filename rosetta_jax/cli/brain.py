@@ -7,21 +7,7 @@ import typer
 from rosetta_jax import synthetic
 from rosetta_jax.cli.shared import RungName
 from rosetta_jax.network import Network
-from rosetta_jax.rungs import (
-    NMM1,
-    NMM2,
-    HarmonicOscillator,
-    JansenRit,
-    Laminar,
-    MasterMass,
-    PhaseOscillator,
-    QIFPopulation,
-    StuartLandau,
-    SubcriticalStuartLandau,
-    Wendling,
-    WilsonCowan,
-)
-from rosetta_jax.system import Rung
+from rosetta_jax.rungs import ladder
 from rosetta_jax.working_points import working_brain
 
 GainOption = Annotated[
@@ -29,20 +15,7 @@ GainOption = Annotated[
 ]
 SpeedOption = Annotated[float, typer.Option(help="Conduction speed, m/s.")]
 
-KINDS: dict[RungName, type[Rung]] = {
-    RungName.phase: PhaseOscillator,
-    RungName.harmonic: HarmonicOscillator,
-    RungName.stuart_landau: StuartLandau,
-    RungName.subcritical: SubcriticalStuartLandau,
-    RungName.wilson_cowan: WilsonCowan,
-    RungName.master_mass: MasterMass,
-    RungName.nmm1: NMM1,
-    RungName.jansen_rit: JansenRit,
-    RungName.wendling: Wendling,
-    RungName.laminar: Laminar,
-    RungName.qif: QIFPopulation,
-    RungName.nmm2: NMM2,
-}
+KINDS = {RungName(step.name): step.kind for step in ladder()}
 
 
 def embedded_brain(rung: RungName, gain: float | None, speed: float, seed: int) -> Network:

@@ -315,7 +315,7 @@ def resolving_frequencies(network: Network, blocks: Blocks) -> Float[Array, " fr
 
 
 def _network_values(
-    network: Network, transfer: Transfer, place: Scalar, neutral: bool
+    network: Network, transfer: Transfer, place: Scalar, neutral: bool = False
 ) -> _NetworkValues:
     omega = _omega(place, transfer.scale)
     node = transfer.at(omega)

@@ -40,11 +40,21 @@ def rotated(pairs: list[Pairwise], phase: Pairwise) -> list[Pairwise]:
     return found
 
 
+def by_source(links: Links) -> Links:
+    """The links as `[..., source, target]`: products with rows are twice as fast so."""
+    return links.swapaxes(-1, -2)
+
+
+def carried_by_source(links: Links, sent: Channels) -> Channels:
+    """What arrives of what is sent, at once, by links `[..., source, target]`."""
+    if links.ndim == 2:
+        return sent @ links
+    return jnp.einsum("cdji,dj->ci", links, sent)
+
+
 def carried(links: Links, sent: Channels) -> Channels:
     """What arrives of what is sent, at once."""
-    if links.ndim == 2:
-        return sent @ links.T
-    return jnp.einsum("cdij,dj->ci", links, sent)
+    return carried_by_source(by_source(links), sent)
 
 
 def delayed_by(links: Links, factor: Any) -> Links:

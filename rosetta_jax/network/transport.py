@@ -30,7 +30,7 @@ from jaxtyping import Bool
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Channels, Float, Int, Pairwise, Scalar
-from rosetta_jax.network.links import Links, carried, rotated, turned
+from rosetta_jax.network.links import Links, by_source, carried_by_source, rotated, turned
 from rosetta_jax.network.network import Network, longest_delay
 
 
@@ -69,7 +69,8 @@ class Transport(eqx.Module):
     """The matrices and places of one network at one step length, fixed through a march.
 
     Of the value at its place in the window, an edge hands on `soon` at the end of the step and
-    `later` one step after; `turn` is the angle of each link where they turn what they carry.
+    `later` one step after; `turn` is the angle of each link where they turn what they carry. `at_once` alone
+    is `[source, target]`.
     """
 
     at_once: Links | None
@@ -82,7 +83,9 @@ class Transport(eqx.Module):
 
     def stage(self, sent: Channels) -> Channels:
         """What arrives at a stage from the stage itself, through delays below the step."""
-        return jnp.zeros_like(sent) if self.at_once is None else carried(self.at_once, sent)
+        return (
+            jnp.zeros_like(sent) if self.at_once is None else carried_by_source(self.at_once, sent)
+        )
 
     def begin(self, past: Float[Array, "rows channels nodes"]) -> tuple[History, Channels]:
         """The history after `rows + 1` past values, the oldest first, and what arrives next."""
@@ -142,7 +145,7 @@ def transport(network: Network, dt: Scalar, rows: int, below_step: bool = True) 
     weights, phase = network.connectome.weights, network.connectome.phase
     delays = network.delays()
     if delays is None or rows == 0:
-        return Transport(network.links(), None, None, None, None, jnp.asarray(False), 0)
+        return Transport(by_source(network.links()), None, None, None, None, jnp.asarray(False), 0)
     in_steps = delays / dt
     whole = jnp.floor(in_steps)
     share = in_steps - whole
@@ -155,7 +158,7 @@ def transport(network: Network, dt: Scalar, rows: int, below_step: bool = True) 
     at_once = jnp.where(within_step, newer, 0.0)
     back = jnp.clip(jnp.where(fits, whole, 1.0), 1.0, None).astype(jnp.int32)
     return Transport(
-        at_once=turned(at_once, phase, network.channels) if below_step else None,
+        at_once=by_source(turned(at_once, phase, network.channels)) if below_step else None,
         soon=jnp.where(within_step, older, newer),
         later=jnp.where(within_step, 0.0, older),
         place=(rows - back) * network.nodes + jnp.arange(network.nodes, dtype=jnp.int32)[None, :],

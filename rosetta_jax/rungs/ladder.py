@@ -32,9 +32,10 @@ class Box(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One model of the ladder: its class, the number of its rung, its equation in short, and the rung's box."""
+    """One model of the ladder: class, name on the command line, number and box of its rung, equation in short."""
 
     kind: type[Rung]
+    name: str
     number: int
     equation: str
     box: Box
@@ -79,29 +80,42 @@ BOXES = {
     ),
 }
 
-_STEPS: tuple[tuple[type[Rung], int, str], ...] = (
-    (PhaseOscillator, 1, "θ' = ω + F"),
-    (HarmonicOscillator, 2, "z' = (α + iω) z + F; rung 1 undamped where α = 0"),
-    (StuartLandau, 3, "z' = (α + iω) z - (γ + iβ)|z|² z + F"),
-    (SubcriticalStuartLandau, 3, "z' = (α + iω) z + (γ₃ - iβ)|z|² z - γ₅|z|⁴ z + mηz + F"),
-    (WilsonCowan, 4, "τ x' + x = S(w_xx x - w_xy y + P + F)"),
-    (MasterMass, 5, "τ_m r' = -r + φ(κ s + P + F); (τᵣ d/dt + 1)(τ_d d/dt + 1) s = r"),
-    (NMM1, 5, "(τᵣ d/dt + 1)(τ_d d/dt + 1) x = g S(-w_xy y + P + F)"),
-    (JansenRit, 5, "y₁'' + 2a y₁' + a² y₁ = A a [p + C₂ S(C₁ y₀)]"),
+_STEPS: tuple[tuple[type[Rung], str, int, str], ...] = (
+    (PhaseOscillator, "phase", 1, "θ' = ω + F"),
+    (HarmonicOscillator, "harmonic", 2, "z' = (α + iω) z + F; rung 1 undamped where α = 0"),
+    (StuartLandau, "stuart-landau", 3, "z' = (α + iω) z - (γ + iβ)|z|² z + F"),
+    (
+        SubcriticalStuartLandau,
+        "subcritical",
+        3,
+        "z' = (α + iω) z + (γ₃ - iβ)|z|² z - γ₅|z|⁴ z + mηz + F",
+    ),
+    (WilsonCowan, "wilson-cowan", 4, "τ x' + x = S(w_xx x - w_xy y + P + F)"),
+    (
+        MasterMass,
+        "master-mass",
+        5,
+        "τ_m r' = -r + φ(κ s + P + F); (τᵣ d/dt + 1)(τ_d d/dt + 1) s = r",
+    ),
+    (NMM1, "nmm1", 5, "(τᵣ d/dt + 1)(τ_d d/dt + 1) x = g S(-w_xy y + P + F)"),
+    (JansenRit, "jansen-rit", 5, "y₁'' + 2a y₁' + a² y₁ = A a [p + C₂ S(C₁ y₀)]"),
     (
         Wendling,
+        "wendling",
         5,
         "as Jansen-Rit, with fast inhibition y₃'' + 2g y₃' + g² y₃ = G g C₇ S(C₅ y₀ - C₆ y₄)",
     ),
-    (Laminar, 5, "an alpha column (P1, SS, SST) below a gamma column (P2, PV)"),
-    (QIFPopulation, 6, "τ r' = Δ/πτ + 2rv; τ v' = v² + η - (πτr)² + τ J s + I"),
-    (NMM2, 6, "two QIF populations, E and I, through alpha synapses"),
+    (Laminar, "laminar", 5, "an alpha column (P1, SS, SST) below a gamma column (P2, PV)"),
+    (QIFPopulation, "qif", 6, "τ r' = Δ/πτ + 2rv; τ v' = v² + η - (πτr)² + τ J s + I"),
+    (NMM2, "nmm2", 6, "two QIF populations, E and I, through alpha synapses"),
 )
 
 
 def ladder() -> list[Step]:
     """The models in ladder order, from the barest oscillator to the richest column."""
-    return [Step(kind, number, equation, BOXES[number]) for kind, number, equation in _STEPS]
+    return [
+        Step(kind, name, number, equation, BOXES[number]) for kind, name, number, equation in _STEPS
+    ]
 
 
 class Recommendation(NamedTuple):
