@@ -92,6 +92,26 @@ def test_covariance_without_delays_lowers_for_every_platform():
     _lowered(lambda at: _covariance(_network("stuart-landau", at, lengths=None)))
 
 
+def _phases(at):
+    """Phases linked with delays that turn what they carry, about their locked state."""
+    connectome = rj.Connectome(WEIGHTS, LENGTHS, phase=0.1 * WEIGHTS)
+    rung = rj.PhaseOscillator(omega=60.0 * at[2])
+    return rj.Network(
+        rung, connectome, gain=50 * at[0], speed=10 * at[1], noise=rj.WhiteNoise(0.1), max_delay=0.1
+    )
+
+
+def _locked(network):
+    found = rj.linear.phase_spectrum(network, np.float32([5.0, 10.0]))
+    return found.density, found.status
+
+
+@pytest.mark.parametrize("name, value", [("march", _march), ("spectrum", _locked)])
+def test_phases_and_turning_links_lower_for_every_platform(name, value):
+    _lowered(lambda at: value(_phases(at)))
+    _lowered(jax.grad(lambda at: jnp.sum(value(_phases(at))[0] ** 2)))
+
+
 @pytest.mark.parametrize("derivative", [jax.grad, jax.jacfwd], ids=["reverse", "forward"])
 @pytest.mark.parametrize("rung", RUNGS)
 @pytest.mark.parametrize("name", ["march", "spectrum"])
