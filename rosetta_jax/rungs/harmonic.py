@@ -13,6 +13,8 @@ z_i(t))$.
 
 Push and pull: $x$ pushes $y$ up through $+\omega x$; $y$ pulls $x$ down through $-\omega y$.
 
+Wired (`rj.working_brain`): `alpha=-5`, gain 3, white noise of strength 0.02, steps of 0.5 ms; 10 Hz.
+
 Source: Castaldo et al., arXiv 2512.10982, rungs 1 and 2. A constant force $F$ shifts the undamped
 centre to $iF/\omega$; the printed centre $(-F_x/\omega, 0)$ is wrong.
 """

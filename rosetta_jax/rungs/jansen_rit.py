@@ -1,25 +1,26 @@
 r"""Rung 5: the Jansen-Rit column (NMM1 with three populations).
 
-Pyramidal cells excite two pools of interneurons; one returns excitation, the other inhibition, each
-through a second-order synapse. The alpha rhythm is the lag of these synapses around the inhibitory
-loop. With $v = y_1 - y_2 + \lambda E$ the potential of the pyramidal cells and $S$ the sigmoid,
+Pyramidal cells excite two pools of interneurons; one returns excitation, the other inhibition, each through a
+second-order synapse. The alpha rhythm is the lag of these synapses around the inhibitory loop. With $v = y_1 -
+y_2 + \lambda E$ the potential of the pyramidal cells and $S$ the sigmoid,
 
 .. math::
     \ddot y_0 + 2a\dot y_0 + a^2 y_0 &= A a\, S(v) \\
     \ddot y_1 + 2a\dot y_1 + a^2 y_1 &= A a\, [p + C_2 S(C_1 y_0)] \\
     \ddot y_2 + 2b\dot y_2 + b^2 y_2 &= B b\, C_4 S(C_3 y_0)
 
-with $C_{1..4} = C (1, 0.8, 0.25, 0.25)$ and $S(v) = 2 e_0 / (1 + e^{\rho(v_0 - v)})$. The port
-`rate` adds to $p$, through the excitatory synapse; the port `field` adds to $v$, inside the
-sigmoid. In a network a node sends the rate $S(v)$ of its pyramidal cells, so a field acts on other
-nodes at once, and receives pulses a second at `rate`: $p_i = p + G\sum_j C_{ij}
-S(v_j(t-\tau_{ij}))$.
+with $C_{1..4} = C (1, 0.8, 0.25, 0.25)$ and $S(v) = 2 e_0 / (1 + e^{\rho(v_0 - v)})$. The port `rate` adds to
+$p$, through the excitatory synapse; the port `field` adds to $v$, inside the sigmoid. In a network a node sends
+the rate $S(v)$ of its pyramidal cells, so a field acts on other nodes at once, and receives pulses a second at
+`rate`: $p_i = p + G\sum_j C_{ij} S(v_j(t-\tau_{ij}))$.
 
-Push and pull: excitation pushes the pyramidal potential up by $y_1$, inhibition pulls it down by
-$-y_2$.
+Push and pull: excitation pushes the pyramidal potential up by $y_1$, inhibition pulls it down by $-y_2$.
 
-Alone it oscillates between the supercritical Hopf points at p = 89.83 and 315.70 pulses/s (alpha,
-near 11 Hz); the fixed point is stable below the first and above the second.
+Alone it oscillates between the supercritical Hopf points at p = 89.83 and 315.70 pulses/s (alpha, near 11 Hz);
+the fixed point is stable below the first and above the second.
+
+Wired (`rj.working_brain`): `bias=350`, gain 2, white noise of strength 0.1, steps of 0.5 ms; 11.1 Hz, above the
+upper Hopf point.
 
 Source: Jansen and Rit 1995; Castaldo et al., arXiv 2512.10982, rung 5; Grimbert and Faugeras 2006.
 """

@@ -8,8 +8,8 @@ other, so that the alpha below modulates the gamma above. With the potentials
     v_1 &= C_1 y_2 - C_2 y_3 + C_{11} y_4 + C_3(\tfrac{A}{a} p_1 + y_6) + \lambda_1 E_1 \\
     v_2 &= C_6 y_4 - C_7 y_5 + C_{12} y_1 + C_8(\tfrac{A}{a} p_2 + y_7) + \lambda_2 E_2
 
-of P1 and P2, $S(v) = 2 e_0/(1 + e^{\rho(v_0 - v)})$, $S_2$ the same with the threshold of P2, and
-$L_k = d^2/dt^2 + 2k\,d/dt + k^2$,
+of P1 and P2, $S(v) = 2 e_0/(1 + e^{\rho(v_0 - v)})$, $S_2$ the same with the threshold of P2, and $L_k =
+d^2/dt^2 + 2k\,d/dt + k^2$,
 
 .. math::
     L_a y_1 &= A a\,S(v_1), & L_a y_2 &= A a\,S(C_4 y_1), & L_b y_3 &= B b\,S(C_5 y_1), \\
@@ -28,10 +28,13 @@ Push and pull, of the column as a whole: all that excites pushes $v_1 + v_2$ up;
 inhibition of P2 pull it down by $-(C_2 y_3 + C_7 y_5)$. Alpha and gamma both turn in this plane.
 
 At $p_2$ = 0 it rests below a SNIC at $p_1$ = 103.87, makes alpha up to the Hopf point at 363.31 (10.8 Hz) and
-gamma from that at 454.64 (40.3 Hz). The default, 200 and 90, makes both: 10 Hz below, 39 Hz above. Its network
-is worked at `bias_1=400, bias_2=0`, a stable focus of both (10.7 and 39.8 Hz). Named sets are the authors'
-later conditions, all at $p_1$ = 270: "mild impairment" and "Alzheimer" (which rests without noise) weaken PV,
+gamma from that at 454.64 (40.3 Hz). The default, 200 and 90, makes both: 10 Hz below, 39 Hz above. At
+`bias_1=400, bias_2=0` it is a stable focus of both (10.7 and 39.8 Hz). Named sets are the authors' later
+conditions, all at $p_1$ = 270: "mild impairment" and "Alzheimer" (which rests without noise) weaken PV,
 "psychedelic" strengthens excitation of P1.
+
+Wired (`rj.working_brain`): `bias_1=400`, `bias_2=0`, gain 2, white noise of strength 0.1, steps of 0.2 ms; 10.7
+and 39.8 Hz.
 
 Source: Sanchez-Todo et al. 2023, NeuroImage 270:119938; Castaldo et al., arXiv 2512.10982, which mislabels the
 sigmoids of $y_2$, $y_3$ and $y_5$ (all have the threshold of P1), gives the input in pulses a second without

@@ -22,8 +22,10 @@ stability at
     K = 4 + 2\left(\frac{\tau_m}{\tau_s} + \frac{\tau_s}{\tau_m}\right), \qquad
     \omega = \frac1{\tau_s}\sqrt{1 + \frac{2\tau_s}{\tau_m}}
 
-for 10 and 5 ms at $K = 9$ and 45.02 Hz. The default, $K = 12.5$, oscillates; its network is worked at
-`kappa=-0.36`, $K = 7.9$, a stable focus of 43 Hz.
+for 10 and 5 ms at $K = 9$ and 45.02 Hz. The default, $K = 12.5$, oscillates; `kappa=-0.36`, $K = 7.9$, is a
+stable focus of 43 Hz.
+
+Wired (`rj.working_brain`): `kappa=-0.36`, gain 0.01, white noise of strength 0.005, steps of 0.2 ms; 43 Hz.
 
 Source: Castaldo et al., arXiv 2512.10982, the recurrent population of section 4. The values are ours: of a
 cortical population with a largest rate of 100 a second. The latency of the loop that the paper also mentions is

@@ -21,7 +21,9 @@ times the fixed point loses stability where the gain of the loop, $K = g_xg_yw_{
 \tau_x/\tau_y + \tau_y/\tau_x$, at the angular frequency $1/\sqrt{\tau_x\tau_y}$: by default 11.25 Hz.
 
 Named set: "M", the dimensionless motif of the companion site, rhythm for $P_x$ between 4.074 and 7.733. The
-default oscillates; its network is worked at `bias_x=10.0`, a stable focus of 10.6 Hz.
+default oscillates; at `bias_x=10` it is a stable focus of 10.6 Hz.
+
+Wired (`rj.working_brain`): `bias_x=10`, gain 5, white noise of strength 0.01, steps of 0.5 ms; 10.6 Hz.
 
 Source: Castaldo et al., arXiv 2512.10982, rung 5; gains, times and sigmoid of Jansen and Rit 1995. The paper's
 Barkhausen paragraph asks the filters for a phase of $2\pi$; they supply $\pi$ and the sign of inhibition the

@@ -1,8 +1,8 @@
 r"""Rung 6: next-generation neural masses (NMM2), the exact mean field of spiking QIF neurons.
 
-To the synapses of rung 5 it adds the membrane: in place of a static sigmoid a rate $r$ (1/s) and a
-mean voltage $v$, whose gain depends on the state and resonates at the firing rate itself. One
-population, of coupling $J$ to itself (excitatory above, inhibitory below zero), with its synapse is
+To the synapses of rung 5 it adds the membrane: in place of a static sigmoid a rate $r$ (1/s) and a mean voltage
+$v$, whose gain depends on the state and resonates at the firing rate itself. One population, of coupling $J$ to
+itself (excitatory above, inhibitory below zero), with its synapse is
 
 .. math::
     \tau_m\dot r &= \frac{\Delta}{\pi\tau_m} + 2rv &
@@ -10,33 +10,34 @@ population, of coupling $J$ to itself (excitatory above, inhibitory below zero),
     \tau_s\dot s &= z & \tau_s\dot z &= r - 2z - s
 
 `order` says which synapse: 2 this one, 1 $\tau_s\dot s = r - s$, 0 $s = r$. In the pair E receives
-$\tau_e(w_{ee}s_e - w_{ei}s_i)$ and I receives $\tau_i(w_{ie}s_e - w_{ii}s_i)$. Times are in seconds,
-$r$, $s$ and $z$ in 1/s; currents, voltages and weights have no unit. The bias is $\bar\eta$ and any
-constant current.
+$\tau_e(w_{ee}s_e - w_{ei}s_i)$ and I receives $\tau_i(w_{ie}s_e - w_{ii}s_i)$. Times are in seconds, $r$, $s$
+and $z$ in 1/s; currents, voltages and weights have no unit. The bias is $\bar\eta$ and any constant current.
 
-Ports: `current` (`current_e`, `current_i`), common to all neurons, in $\dot v$; white noise is well
-defined there. A field that would polarise neurons at rest by $\lambda E$ mV is a current
-$2\sqrt{|\bar\eta|}\,\lambda E/S$ for $S$ mV per unit of voltage. Independent Cauchy noise of scale
-$\Gamma$ on each neuron is heterogeneity: give $\Delta + \Gamma$ as `width`. No port adds to $\dot r$,
-so that rates stay positive: $\dot r = \Delta/\pi\tau_m^2$ where $r = 0$. In a network a node sends
-$s$ of its (excitatory) population, $-s$ where $J < 0$, since what inhibits itself inhibits others;
-what arrives is the current $\tau_m G\sum_j C_{ij}s_j(t-\tau_{ij})$. The signal is $r$.
+Ports: `current` (`current_e`, `current_i`), common to all neurons, in $\dot v$; white noise is well defined
+there. A field that would polarise neurons at rest by $\lambda E$ mV is a current $2\sqrt{|\bar\eta|}\,\lambda
+E/S$ for $S$ mV per unit of voltage. Independent Cauchy noise of scale $\Gamma$ on each neuron is heterogeneity:
+give $\Delta + \Gamma$ as `width`. No port adds to $\dot r$, so that rates stay positive: $\dot r =
+\Delta/\pi\tau_m^2$ where $r = 0$. In a network a node sends $s$ of its (excitatory) population, $-s$ where $J <
+0$, since what inhibits itself inhibits others; what arrives is the current $\tau_m G\sum_j
+C_{ij}s_j(t-\tau_{ij})$. The signal is $r$.
 
-Push and pull: in a population $v$ pushes $r$ through $2rv$ and $r$ pulls $v$ through $-(\pi\tau_m
-r)^2$, so that even without synapses it is a damped rotator. In the pair E pushes I by what it sends,
-$\tau_i w_{ie}r_e$, and I pulls E by what reaches it, $-\tau_e w_{ei}s_i$: the synapse lies between.
+Push and pull: in a population $v$ pushes $r$ through $2rv$ and $r$ pulls $v$ through $-(\pi\tau_m r)^2$, so
+that even without synapses it is a damped rotator. In the pair E pushes I by what it sends, $\tau_i w_{ie}r_e$,
+and I pulls E by what reaches it, $-\tau_e w_{ei}s_i$: the synapse lies between.
 
-The defaults are stable foci, of 50.7 Hz (population) and 53.9 Hz (pair), where networks are worked.
-Named sets: "ING", an inhibitory population that makes gamma between the Hopf points at $\bar\eta$ =
-5.322 (54.6 Hz) and 76.70 (255.5 Hz), 71.4 Hz at 10, the set's own; "MPR", an excitatory one without
-synapses, bistable between $\bar\eta$ = -5.744 and -3.136; "PING", the pair, gamma between 1.110 (54.0
-Hz) and 67.67 (229.9 Hz) of both biases, 80.0 Hz at 10. Gamma takes steps of
-0.1 ms, at high biases, whose first volley is sharp, of 0.02 ms.
+The defaults are stable foci, of 50.7 Hz (population) and 53.9 Hz (pair). Named sets: "ING", an inhibitory
+population that makes gamma between the Hopf points at $\bar\eta$ = 5.322 (54.6 Hz) and 76.70 (255.5 Hz), 71.4
+Hz at 10, the set's own; "MPR", an excitatory one without synapses, bistable between $\bar\eta$ = -5.744 and
+-3.136; "PING", the pair, gamma between 1.110 (54.0 Hz) and 67.67 (229.9 Hz) of both biases, 80.0 Hz at 10.
+Gamma takes steps of 0.1 ms, at high biases, whose first volley is sharp, of 0.02 ms.
 
-Source: Montbrió, Pazó and Roxin 2015; Clusella et al. 2023; Castaldo et al., arXiv 2512.10982, rung
-6. Its equations of ING print $\Delta$ without the $\pi\tau_m$ below it, with which there is no Hopf
-point; its weights of PING, 1, 1, 1 and 2, are in units of 15, and I enters both populations; its reset
-$V_r \leftarrow V_j$ is reversed.
+Wired (`rj.working_brain`): a population with gain 1, white noise of strength 0.002, steps of 0.1 ms; a pair
+with gain 0.2, white noise of strength 0.002, steps of 0.1 ms.
+
+Source: Montbrió, Pazó and Roxin 2015; Clusella et al. 2023; Castaldo et al., arXiv 2512.10982, rung 6. Its
+equations of ING print $\Delta$ without the $\pi\tau_m$ below it, with which there is no Hopf point; its weights
+of PING, 1, 1, 1 and 2, are in units of 15, and I enters both populations; its reset $V_r \leftarrow V_j$ is
+reversed.
 """
 
 import dataclasses

@@ -17,6 +17,9 @@ phase. White noise of strength $\sigma$ on `theta` diffuses with $D = \sigma^2/2
 Push and pull: with $x = r\cos\theta$ and $y = r\sin\theta$, $x$ pushes $y$ through $\omega x$ and $y$ pulls $x$
 through $-\omega y$; the antisymmetric part is the whole dynamics.
 
+Wired (`rj.working_brain`): gain 20, white noise of strength 1, steps of 0.5 ms; not locked, since regions slow
+down by strength times delay: groups of them meet and part (order parameter 0.74, standard deviation 0.10).
+
 Source: Castaldo et al., arXiv 2512.10982, rung 1; Kuramoto 1984; Sakaguchi and Kuramoto 1986.
 """
 

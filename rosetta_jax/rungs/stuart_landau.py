@@ -12,6 +12,8 @@ coupling is diffusive, $G\sum_j C_{ij} (z_j(t-\tau_{ij}) - z_i(t))$, the own ter
 Push and pull: with $\Omega(r) = \omega - \beta r^2$, $x$ pushes $y$ through $+\Omega x$ and $y$
 pulls $x$ through $-\Omega y$.
 
+Wired (`rj.working_brain`): `alpha=-5`, gain 3, white noise of strength 0.02, steps of 0.5 ms; below onset, 10 Hz.
+
 Source: Castaldo et al., arXiv 2512.10982, rung 3 (sign convention of $\beta$ as printed there).
 """
 

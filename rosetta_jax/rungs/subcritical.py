@@ -18,6 +18,9 @@ $m$ says how much stronger the multiplicative part is: `rj.WhiteNoise(0.1, ports
 Push and pull: with $\Omega(r) = \omega - \beta r^2$, $x$ pushes $y$ through $+\Omega x$ and $y$ pulls $x$
 through $-\Omega y$.
 
+Wired (`rj.working_brain`): `alpha=-5`, gain 3, white noise of strength 0.02, steps of 0.5 ms; below the fold
+of cycles at -4.
+
 Source: Freyer, Roberts, Ritter and Breakspear 2012 (bistable alpha by multiplicative noise near a subcritical
 Hopf point, here with a frequency and shear of its own); Castaldo et al., arXiv 2512.10982, rung 3, names it.
 """

@@ -20,11 +20,13 @@ Push and pull: excitation pushes the pyramidal potential up by $y_1$, slow and f
 $-(y_2 + y_3)$.
 
 Alone and by default it rests. Between p = -24.00 (a subcritical Hopf point, 5.24 Hz) and 121.60 (a fold) a
-second, active state is stable beside the resting one, and beyond 121.60 only that one is left. Its network is
-worked there, at `bias=200`, a stable focus of 11.15 Hz. Named sets are the activities of 2002, all with A = 5
-mV and p = 90: "background" and "sporadic spikes" (rest below a fold at p = 124.9 and 94.1, beyond which it
-spikes), "sustained spikes" (4.5 Hz), "slow rhythm" (a focus of 9.9 Hz), "fast activity" (under noise a broad
-peak near 15 Hz) and "quasi-sinusoidal" (11.0 Hz).
+second, active state is stable beside the resting one, and beyond 121.60 only that one is left. At `bias=200` it
+is a stable focus of 11.15 Hz. Named sets are the activities of 2002, all with A = 5 mV and p = 90: "background"
+and "sporadic spikes" (rest below a fold at p = 124.9 and 94.1, beyond which it spikes), "sustained spikes" (4.5
+Hz), "slow rhythm" (a focus of 9.9 Hz), "fast activity" (under noise a broad peak near 15 Hz) and
+"quasi-sinusoidal" (11.0 Hz).
+
+Wired (`rj.working_brain`): `bias=200`, gain 0.5, white noise of strength 0.1, steps of 0.2 ms; 11.15 Hz.
 
 Source: Wendling et al. 2002, Eur. J. Neurosci. 15:1499, the original form in ten dimensions. The form in eight
 dimensions that Castaldo et al., arXiv 2512.10982, print is another model: it has a minus sign before $C_2$, and

@@ -21,8 +21,10 @@ excitation: at a Hopf point $S_x'w_{xx} = 1 + (\tau_x/\tau_y)(1 + S_y'w_{yy})$.
 
 Named sets, all with times of 10 ms: "WC-a" (rhythm between the SNIC at $P_x$ = -3.3005 and the Hopf point at
 1.5315), "WC-b" (the same weights, rhythm for $P_y$ between -6.7068 and -3.2932), "WC72" (the limit cycle of
-1972, 50 ms). The default oscillates and lies in both a and b, with a period of 31.4 ms; its network is worked
-at `bias_y=-7.2`, a stable focus of 32 Hz.
+1972, 50 ms). The default oscillates and lies in both a and b, with a period of 31.4 ms; at `bias_y=-7.2` it is
+a stable focus of 32 Hz.
+
+Wired (`rj.working_brain`): `bias_y=-7.2`, gain 0.5, white noise of strength 0.02, steps of 0.2 ms; 32 Hz.
 
 Source: Wilson and Cowan 1972; Castaldo et al., arXiv 2512.10982, rung 4. Its table prints $e_0 = 1$, a maximum
 of 2; its figures have the maximum rate 1, and with 2 there is no Hopf point.
