@@ -3,7 +3,7 @@
 Simulations of ten delayed, noisy nodes below onset, both precisions driven by the same normal deviates
 (drawn in float32): the largest relative difference of Welch's spectrum over nodes and bins from 1 to
 45 Hz, and the largest difference of a correlation. Exact spectra of 68 delayed nodes, 1 to 60 Hz: the
-largest difference in dB. Fixed points of random networks: how many only float64 finds.
+largest difference in dB, for every rung. Fixed points of random networks: how many only float64 finds.
 
     python benchmarks/float32_accuracy.py [--duration 600] [--only simulations]
 """
@@ -41,6 +41,15 @@ def networks(connectome: rj.Connectome) -> dict[str, rj.Network]:
     bias = rng.uniform(20.0, 60.0, nodes)
     planar = {"gain": 4.0, "speed": 8.0}
     return {
+        **{step.name: rj.working_brain(step.kind, connectome) for step in rj.ladder()},
+        # Links by rows: regions slow down by strength times delay, and unlike ones would not lock.
+        "phase": rj.Network(
+            rj.PhaseOscillator(2 * np.pi * rng.uniform(9.5, 10.5, nodes)),
+            connectome.normalised("rows"),
+            gain=30.0,
+            speed=8.0,
+            noise=rj.WhiteNoise(0.1),
+        ),
         "harmonic": rj.Network(
             rj.HarmonicOscillator(alpha, omega), connectome, noise=rj.WhiteNoise(1.0), **planar
         ),
@@ -97,9 +106,10 @@ def simulated(rung: str, duration: float, dt: float) -> tuple[jax.Array, jax.Arr
 
 
 def exact(rung: str, check: bool = True) -> tuple[jax.Array, ...]:
-    """The exact spectrum (frequencies, nodes) of a whole synthetic brain."""
+    """The exact spectrum (frequencies, nodes) of a whole synthetic brain, of phases about their locked state."""
     network = networks(rj.synthetic.connectome())[rung]
-    return (rj.linear.power_spectrum(network, FREQUENCIES, check=check).density,)
+    spectrum = rj.linear.phase_spectrum if rung == "phase" else rj.linear.power_spectrum
+    return (spectrum(network, FREQUENCIES, check=check).density,)
 
 
 def searched(seed: int, nodes: int) -> tuple[jax.Array, ...]:
@@ -151,7 +161,7 @@ def main() -> None:
     rungs = ("harmonic", "stuart-landau", "jansen-rit")
     if "spectra" in wanted:
         print("exact spectra, 68 nodes, 1-60 Hz: largest difference")
-        for rung in (*rungs, "near onset"):
+        for rung in (*(step.name for step in rj.ladder()), "near onset"):
             ((single, double),) = both(exact, rung)
             print(f"  {rung:14s} {decibels(single, double):.1e} dB", flush=True)
     if "searches" in wanted:

@@ -233,13 +233,16 @@ def _delayed_columns():
     return network, fixed_point(network)
 
 
-def test_the_slope_of_the_determinant_is_that_of_differences():
+@pytest.mark.parametrize("neutral", [False, True])
+def test_the_slope_of_the_determinant_is_that_of_differences(neutral):
     network, point = _delayed_columns()
     blocks = linearise(network, point.state, point.arriving, network.rung.Inputs(), ())
     transfer = _node_grid(blocks).transfer
     behind, here, ahead = 0.45 + 1e-7 * jnp.arange(-1, 2.0)
     low, high = _omega(behind, transfer.scale), _omega(ahead, transfer.scale)
-    behind, here, ahead = (_network_values(network, transfer, at) for at in (behind, here, ahead))
+    behind, here, ahead = (
+        _network_values(network, transfer, at, neutral) for at in (behind, here, ahead)
+    )
     width = high - low
     found = (float(here.growth), float(here.turning))
     expected = ((ahead.log_size - behind.log_size) / width, (ahead.angle - behind.angle) / width)

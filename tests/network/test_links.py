@@ -120,6 +120,17 @@ def test_a_constant_phase_is_a_lag_of_sakaguchi():
     np.testing.assert_allclose(first, second, atol=1e-12)
 
 
+def test_a_phase_turns_each_harmonic_by_its_number():
+    rung = rj.PhaseOscillator(omega=OMEGA, harmonics=2)
+    amplitudes, lags = jnp.array([1.0, 0.5]), jnp.array([0.4, 0.8])
+    links = rj.Connectome(WEIGHTS, LENGTHS, phase=np.full((3, 3), -0.4))
+    by_phase = rj.Network(rung, links, rj.PhaseCoupling(amplitudes, 0 * lags), 4.0, 8.0)
+    links = rj.Connectome(WEIGHTS, LENGTHS)
+    by_lag = rj.Network(rung, links, rj.PhaseCoupling(amplitudes, lags), 4.0, 8.0)
+    first, second = (rj.simulate(each, 0.5, 1e-3).signal for each in (by_phase, by_lag))
+    np.testing.assert_allclose(first, second, atol=1e-12)
+
+
 def test_the_collective_mode_obeys_kuramoto_and_sakaguchi():
     # Undamped nodes, less the growth of the leading mode: all its phases turn by w_i + sum |C| r_j/r_i sin(...).
     strong = 12.0
