@@ -39,14 +39,13 @@ import jax.numpy as jnp
 
 from rosetta_jax._types import Channels, Nodal, Parameter, Scalar
 from rosetta_jax.parameters import parameter
-from rosetta_jax.priors import NonNegative, Positive
+from rosetta_jax.priors import NonNegative
+from rosetta_jax.rungs.declare import time_constant
 from rosetta_jax.rungs.synapse import acceleration
 from rosetta_jax.rungs.transfer import Sigmoid, TransferFunction, transfer_function
 from rosetta_jax.system import Rung, component, port
 
 _SOURCE = "a choice; the model is Castaldo et al. 2512.10982, section 4"
-# Seconds, which others give in milliseconds.
-_TIMES = (1e-5, 10.0)
 
 
 class MasterMassState(eqx.Module):
@@ -68,18 +67,6 @@ class MasterMassInputs(eqx.Module):
     )
 
 
-def _synapse_time(symbol: str, description: str):
-    return parameter(
-        0.005,
-        unit="s",
-        symbol=symbol,
-        description=description,
-        support=Positive(),
-        span=_TIMES,
-        source=_SOURCE,
-    )
-
-
 class MasterMass(Rung):
     r"""A population with membrane and synapse; signal $\kappa s$ (mV), its own postsynaptic potential."""
 
@@ -97,17 +84,9 @@ class MasterMass(Rung):
         description="weight of the population on itself, negative where it inhibits",
         source=_SOURCE,
     )
-    membrane_time: Parameter = parameter(
-        0.01,
-        unit="s",
-        symbol="τ_m",
-        description="time constant of the membrane",
-        support=Positive(),
-        span=_TIMES,
-        source=_SOURCE,
-    )
-    rise: Parameter = _synapse_time("τ_r", "rise time of the synapse")
-    decay: Parameter = _synapse_time("τ_d", "decay time of the synapse")
+    membrane_time: Parameter = time_constant(0.01, "τ_m", "time constant of the membrane", _SOURCE)
+    rise: Parameter = time_constant(0.005, "τ_r", "rise time of the synapse", _SOURCE)
+    decay: Parameter = time_constant(0.005, "τ_d", "decay time of the synapse", _SOURCE)
     refractory_time: Parameter = parameter(
         0.0,
         unit="s",

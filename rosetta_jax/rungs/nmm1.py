@@ -38,14 +38,13 @@ import jax.numpy as jnp
 
 from rosetta_jax._types import Channels, Nodal, Parameter, Scalar
 from rosetta_jax.parameters import parameter
-from rosetta_jax.priors import NonNegative, Positive
+from rosetta_jax.priors import Positive
+from rosetta_jax.rungs.declare import time_constant, weight
 from rosetta_jax.rungs.synapse import acceleration
 from rosetta_jax.rungs.transfer import Sigmoid, TransferFunction, transfer_function
 from rosetta_jax.system import Rung, component, port
 
 _SOURCE = "Castaldo et al. 2512.10982, rung 5; sizes of Jansen and Rit 1995"
-# Seconds, which others give in milliseconds.
-_TIMES = (1e-5, 10.0)
 
 
 class NMM1State(eqx.Module):
@@ -84,17 +83,6 @@ def _bias(default: float, symbol: str, population: str) -> Any:
     )
 
 
-def _weight(default: float, symbol: str, description: str) -> Any:
-    return parameter(
-        default,
-        unit="",
-        symbol=symbol,
-        description=description,
-        support=NonNegative(),
-        source=_SOURCE,
-    )
-
-
 def _gain(default: float, symbol: str, description: str) -> Any:
     return parameter(
         default,
@@ -106,31 +94,23 @@ def _gain(default: float, symbol: str, description: str) -> Any:
     )
 
 
-def _time(default: float, symbol: str, description: str) -> Any:
-    return parameter(
-        default,
-        unit="s",
-        symbol=symbol,
-        description=description,
-        support=Positive(),
-        span=_TIMES,
-        source=_SOURCE,
-    )
-
-
 class NMM1(Rung):
     r"""The pair of second-order populations; signal `x` (mV), the excitatory potential."""
 
     bias_x: Parameter = _bias(28.0, "P_x", "excitatory")
     bias_y: Parameter = _bias(0.0, "P_y", "inhibitory")
-    w_xy: Parameter = _weight(20.0, "w_xy", "inhibition of x by y")
-    w_yx: Parameter = _weight(75.0, "w_yx", "excitation of y by x")
+    w_xy: Parameter = weight(20.0, "w_xy", "inhibition of x by y", _SOURCE)
+    w_yx: Parameter = weight(75.0, "w_yx", "excitation of y by x", _SOURCE)
     gain_x: Parameter = _gain(0.0325, "g_x", "area of the excitatory response, A/a")
     gain_y: Parameter = _gain(0.44, "g_y", "area of the inhibitory response, B/b")
-    rise_x: Parameter = _time(0.01, "τ_rx", "rise time of the excitatory synapse")
-    decay_x: Parameter = _time(0.01, "τ_dx", "decay time of the excitatory synapse")
-    rise_y: Parameter = _time(0.02, "τ_ry", "rise time of the inhibitory synapse")
-    decay_y: Parameter = _time(0.02, "τ_dy", "decay time of the inhibitory synapse")
+    rise_x: Parameter = time_constant(0.01, "τ_rx", "rise time of the excitatory synapse", _SOURCE)
+    decay_x: Parameter = time_constant(
+        0.01, "τ_dx", "decay time of the excitatory synapse", _SOURCE
+    )
+    rise_y: Parameter = time_constant(0.02, "τ_ry", "rise time of the inhibitory synapse", _SOURCE)
+    decay_y: Parameter = time_constant(
+        0.02, "τ_dy", "decay time of the inhibitory synapse", _SOURCE
+    )
     transfer: TransferFunction = transfer_function(Sigmoid)
 
     State: ClassVar[type] = NMM1State

@@ -51,14 +51,14 @@ import jax.numpy as jnp
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Channels, Nodal, Parameter, Scalar
 from rosetta_jax.parameters import parameter
-from rosetta_jax.priors import NonNegative, Positive
+from rosetta_jax.priors import Positive
+from rosetta_jax.rungs.declare import time_constant, weight
 from rosetta_jax.rungs.qif import mean_field
 from rosetta_jax.system import Rung, component, port
 
 _ING = "Castaldo et al. 2512.10982, rung 6, ING"
 _PING = "Castaldo et al. 2512.10982, rung 6, PING"
-# Times in seconds, which others give in milliseconds.
-_TIMES = (1e-5, 100.0)
+_WEIGHTS = f"{_PING}, printed in units of 15"
 _ORDERS = (0, 1, 2)
 # A few spikes a second, below threshold.
 _START = {"r": 10.0, "v": -1.0, "s": 10.0, "z": 0.0}
@@ -150,29 +150,6 @@ def _width(symbol: str, population: str) -> Any:
     )
 
 
-def _time(default: float, symbol: str, description: str, source: str) -> Any:
-    return parameter(
-        default,
-        unit="s",
-        symbol=symbol,
-        description=description,
-        support=Positive(),
-        span=_TIMES,
-        source=source,
-    )
-
-
-def _weight(default: float, symbol: str, description: str) -> Any:
-    return parameter(
-        default,
-        unit="",
-        symbol=symbol,
-        description=description,
-        support=NonNegative(),
-        source=f"{_PING}, printed in units of 15",
-    )
-
-
 class _QIFRung(Rung):
     """What populations of QIF neurons share: an order of synapses, and how synapses move."""
 
@@ -213,8 +190,8 @@ class QIFPopulation(_QIFRung):
         description="coupling to itself, excitatory above and inhibitory below zero",
         source=_ING,
     )
-    membrane_time: Parameter = _time(0.0075, "τ_m", "membrane time constant", _ING)
-    synaptic_time: Parameter = _time(0.002, "τ_s", "synaptic time constant", _ING)
+    membrane_time: Parameter = time_constant(0.0075, "τ_m", "membrane time constant", _ING)
+    synaptic_time: Parameter = time_constant(0.002, "τ_s", "synaptic time constant", _ING)
     order: int = eqx.field(default=2, static=True)
 
     State: ClassVar[Any] = _ByOrder(MembraneState, FirstOrderState, SecondOrderState)
@@ -267,14 +244,16 @@ class NMM2(_QIFRung):
     bias_i: Parameter = _bias(0.5, "η̄_i", "I", f"{_PING}; its main text has the input in E only")
     width_e: Parameter = _width("Δ_e", "E")
     width_i: Parameter = _width("Δ_i", "I")
-    w_ee: Parameter = _weight(15.0, "w_ee", "excitation of E by itself")
-    w_ei: Parameter = _weight(15.0, "w_ei", "inhibition of E by I")
-    w_ie: Parameter = _weight(15.0, "w_ie", "excitation of I by E")
-    w_ii: Parameter = _weight(30.0, "w_ii", "inhibition of I by itself")
-    membrane_time_e: Parameter = _time(0.015, "τ_e", "membrane time constant of E", _PING)
-    membrane_time_i: Parameter = _time(0.0075, "τ_i", "membrane time constant of I", _PING)
-    synaptic_time_e: Parameter = _time(0.01, "τ_se", "time of synapses from E, AMPA", _PING)
-    synaptic_time_i: Parameter = _time(0.0025, "τ_si", "time of synapses from I, GABA", _PING)
+    w_ee: Parameter = weight(15.0, "w_ee", "excitation of E by itself", _WEIGHTS)
+    w_ei: Parameter = weight(15.0, "w_ei", "inhibition of E by I", _WEIGHTS)
+    w_ie: Parameter = weight(15.0, "w_ie", "excitation of I by E", _WEIGHTS)
+    w_ii: Parameter = weight(30.0, "w_ii", "inhibition of I by itself", _WEIGHTS)
+    membrane_time_e: Parameter = time_constant(0.015, "τ_e", "membrane time constant of E", _PING)
+    membrane_time_i: Parameter = time_constant(0.0075, "τ_i", "membrane time constant of I", _PING)
+    synaptic_time_e: Parameter = time_constant(0.01, "τ_se", "time of synapses from E, AMPA", _PING)
+    synaptic_time_i: Parameter = time_constant(
+        0.0025, "τ_si", "time of synapses from I, GABA", _PING
+    )
     order: int = eqx.field(default=2, static=True)
 
     State: ClassVar[Any] = _ByOrder(PairMembraneState, PairFirstOrderState, PairSecondOrderState)

@@ -39,13 +39,13 @@ import jax.numpy as jnp
 from rosetta_jax._types import Channels, Nodal, Parameter, Scalar
 from rosetta_jax.parameters import parameter
 from rosetta_jax.priors import NonNegative, Positive
+from rosetta_jax.rungs.declare import time_constant, weight
 from rosetta_jax.rungs.transfer import Logistic, TransferFunction, transfer_function
 from rosetta_jax.system import Rung, component, port
 
 _SOURCE = "Castaldo et al. 2512.10982, rung 4, set WC-a"
 _1972 = "Wilson and Cowan 1972"
-# Times in seconds, which others give in milliseconds.
-_TIMES = (1e-5, 100.0)
+_TIMES = f"1 in Castaldo et al. 2512.10982; 10 ms, {_1972}"
 
 
 class WilsonCowanState(eqx.Module):
@@ -68,29 +68,6 @@ class WilsonCowanInputs(eqx.Module):
     y: Parameter = port(unit="1/s", linear=True, description="added to the rate of change of y")
 
 
-def _weight(default: float, symbol: str, description: str) -> Any:
-    return parameter(
-        default,
-        unit="",
-        symbol=symbol,
-        description=description,
-        support=NonNegative(),
-        source=_SOURCE,
-    )
-
-
-def _time(symbol: str, population: str) -> Any:
-    return parameter(
-        0.01,
-        unit="s",
-        symbol=symbol,
-        description=f"time constant of the {population} population",
-        support=Positive(),
-        span=_TIMES,
-        source="1 in Castaldo et al. 2512.10982; 10 ms, Wilson and Cowan 1972",
-    )
-
-
 def _gain(symbol: str) -> Any:
     return parameter(
         1.0,
@@ -111,12 +88,16 @@ class WilsonCowan(Rung):
     bias_y: Parameter = parameter(
         -6.0, unit="1", symbol="P_y", description="constant current into y", source=_SOURCE
     )
-    w_xx: Parameter = _weight(12.0, "w_xx", "excitation of x by itself")
-    w_xy: Parameter = _weight(12.0, "w_xy", "inhibition of x by y")
-    w_yx: Parameter = _weight(12.0, "w_yx", "excitation of y by x")
-    w_yy: Parameter = _weight(2.0, "w_yy", "inhibition of y by itself")
-    time_x: Parameter = _time("τ_x", "excitatory")
-    time_y: Parameter = _time("τ_y", "inhibitory")
+    w_xx: Parameter = weight(12.0, "w_xx", "excitation of x by itself", _SOURCE)
+    w_xy: Parameter = weight(12.0, "w_xy", "inhibition of x by y", _SOURCE)
+    w_yx: Parameter = weight(12.0, "w_yx", "excitation of y by x", _SOURCE)
+    w_yy: Parameter = weight(2.0, "w_yy", "inhibition of y by itself", _SOURCE)
+    time_x: Parameter = time_constant(
+        0.01, "τ_x", "time constant of the excitatory population", _TIMES
+    )
+    time_y: Parameter = time_constant(
+        0.01, "τ_y", "time constant of the inhibitory population", _TIMES
+    )
     transfer_x: TransferFunction = transfer_function(Logistic)
     transfer_y: TransferFunction = transfer_function(Logistic)
     gain_x: Parameter = _gain("γ_x")
