@@ -14,6 +14,7 @@ ROOT = Path(rosetta_jax.__file__).parent
 # From the top; parts on one line never import each other.
 LAYERS = (
     "cli",
+    "gallery",
     "report",
     "plot",
     "stimulation",

@@ -4,6 +4,7 @@ import typer
 
 from rosetta_jax.cli.config import ConfiguredCommand
 from rosetta_jax.cli.fit import fit
+from rosetta_jax.cli.gallery import gallery
 from rosetta_jax.cli.ladder import ladder
 from rosetta_jax.cli.simulate import simulate
 from rosetta_jax.cli.spectrum import spectrum
@@ -15,5 +16,5 @@ app = typer.Typer(
     help="Whole-brain networks of neural masses: simulated, linearised exactly, fitted to spectra.",
 )
 app.command()(ladder)
-for command in (simulate, spectrum, fit):
+for command in (simulate, spectrum, fit, gallery):
     app.command(cls=ConfiguredCommand)(command)

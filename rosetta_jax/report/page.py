@@ -53,12 +53,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A `heading`, `text` (paragraphs apart by an empty line), `tables` and then `pictures`."""
+    """A `heading`, `text` (paragraphs apart by an empty line), `tables` and then `pictures`, or these first."""
 
     heading: str
     text: str = ""
     tables: Sequence[Table] = ()
     pictures: Sequence[Picture] = ()
+    pictures_first: bool = False
 
 
 def page(
@@ -149,6 +150,7 @@ def _section(section: Section) -> dict[str, Any]:
         "paragraphs": _paragraphs(section.text),
         "tables": [_table(table) for table in section.tables],
         "pictures": [_picture(picture) for picture in section.pictures],
+        "pictures_first": section.pictures_first,
     }
 
 
