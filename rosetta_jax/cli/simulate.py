@@ -11,6 +11,7 @@ import typer
 from rosetta_jax import linear, observe, plot
 from rosetta_jax.cli.brain import GainOption, SpeedOption, embedded_brain
 from rosetta_jax.cli.config import ConfigOption, SetOption, changed, used, write_config
+from rosetta_jax.cli.rhythm import Rhythm, peak_of, pictures_of, push_and_pull, rhythm_of
 from rosetta_jax.cli.shared import (
     Precision,
     PrecisionOption,
@@ -28,7 +29,8 @@ from rosetta_jax.cli.shared import (
 from rosetta_jax.network import Network
 from rosetta_jax.report import Picture, Section, write_page
 from rosetta_jax.results import Status, provenance, save_arrays, write_json
-from rosetta_jax.simulation import Solution
+from rosetta_jax.rungs import PhaseOscillator
+from rosetta_jax.simulation import Solution, StepCheck, halved_step
 from rosetta_jax.simulation import simulate as march
 
 
@@ -51,7 +53,9 @@ def simulate(
 ) -> None:
     """Simulate a delayed, noisy brain on the embedded synthetic connectome.
 
-    Writes the signals, their spectra beside the exact ones, functional connectivity, pictures and a page.
+    Writes the signals, their spectra beside the exact ones, functional connectivity, synchrony and envelopes in
+    the band of the strongest rhythm, push and pull of one region, pictures and a page, and how the run was made:
+    solver, step and what half of it would change, transient, seed, versions.
     """
     with plain_errors():
         choose_precision(precision)
@@ -60,29 +64,46 @@ def simulate(
         out = result_folder(out)
         brain = changed(embedded_brain(rung, gain, speed, seed), assignments)
         with nullcontext() if quiet else console.status("simulating", spinner="dots"):
+            key = jax.random.key(seed)
+            # The state of a phase oscillator is its phase, no more than a signal; others have many components.
+            own = isinstance(brain.rung, PhaseOscillator)
             solution = march(
                 brain,
                 duration,
                 dt,
-                key=jax.random.key(seed),
+                key=key,
                 transient=transient,
+                save=("signal", "states") if own else ("signal",),
                 save_every=1 / sampling,
             )
             jax.block_until_ready(solution.signal)
         if not solution.succeeded:
             raise ValueError(solution.message)
-        page = _write(out, brain, solution, used())
+        arrays, theory = _arrays(brain, solution)
+        peak = peak_of(arrays["frequencies"], arrays["spectrum"])
+        liveliest = int(arrays["signal"].std(axis=0).argmax())
+        motif = push_and_pull(brain, dt, transient, key, peak, liveliest)
+        rhythm = rhythm_of(brain, solution, peak)
+        check = halved_step(brain, dt, dt * max(round(min(duration, 1.0) / dt), 1), key=key)
+        page = _write(out, brain, solution, check, arrays, theory, rhythm, motif)
         write_config(out)
     say(f"simulated {duration:g} s of {brain.nodes} regions; report: {page}")
 
 
-def _write(out: Path, brain: Network, solution: Solution, chosen: dict[str, Any]) -> Path:
+def _write(
+    out: Path,
+    brain: Network,
+    solution: Solution,
+    check: StepCheck,
+    arrays: dict[str, np.ndarray],
+    theory: Status,
+    rhythm: Rhythm | None,
+    motif: Picture,
+) -> Path:
     """Write everything into `out` and return the path of the page."""
-    arrays = _arrays(brain, solution)
-    made = provenance(**chosen)
-    save_arrays(out / "simulation.npz", arrays, made)
-    pictures = _pictures(brain, arrays)
-    write_pictures(out, pictures)
+    chosen = used()
+    made = provenance(**chosen) | {"run": solution.report(check)["run"]}
+    pictures = _pictures(brain, arrays) | {"push_and_pull": motif}
     summary = {
         "status": solution.message,
         "regions": brain.nodes,
@@ -91,32 +112,59 @@ def _write(out: Path, brain: Network, solution: Solution, chosen: dict[str, Any]
         "mean_correlation_of_pairs": float(
             arrays["connectivity"][np.triu_indices(brain.nodes, 1)].mean()
         ),
-        "theory": Status(int(linear.stability(brain).status)).message,
+        "theory": theory.message,
     }
+    if rhythm is not None:
+        unit = brain.rung.signal_unit or "1"
+        pictures |= pictures_of(rhythm, arrays["times"], brain.connectome.labels, unit)
+        arrays |= {
+            "order_parameter": rhythm.order,
+            "envelope_connectivity": rhythm.connectivity,
+        }
+        summary |= rhythm.numbers
+    save_arrays(out / "simulation.npz", arrays, made)
+    write_pictures(out, pictures)
     write_json(out / "summary.json", summary | made)
     return write_page(
         out / "report.html",
         title=f"A simulated {chosen['rung']} brain",
         summary=f"{brain.nodes} regions of a synthetic connectome, {solution.message}",
-        sections=[Section(name.capitalize(), pictures=[pictures[name]]) for name in pictures],
+        sections=[
+            Section(name.replace("_", " ").capitalize(), pictures=[picture])
+            for name, picture in pictures.items()
+        ],
+        facts=_facts(solution, check),
         provenance=made,
     )
 
 
-def _arrays(brain: Network, solution: Solution) -> dict[str, np.ndarray]:
-    """The signals with their spectra, those of theory on the same bins, and the correlations."""
+def _facts(solution: Solution, check: StepCheck) -> dict[str, Any]:
+    """How the run was made, in a few words."""
+    made = solution.settings
+    return {
+        "solver": made.solver,
+        "step": f"{1e3 * made.dt:g} ms",
+        "half the step changes": f"{float(check.difference):.2g} of the signal",
+        "seconds": f"{made.duration:g} after {made.transient:g}",
+    }
+
+
+def _arrays(brain: Network, solution: Solution) -> tuple[dict[str, np.ndarray], Status]:
+    """The signals with their spectra, those of theory on the same bins and how it went, and the correlations."""
     segment = min(2.0, float(solution.times[-1] - solution.times[0]) / 2)
     welch = observe.power_spectrum(solution.signal, solution.dt, segment=segment)
     inside = (np.asarray(welch.frequencies) >= 1) & (np.asarray(welch.frequencies) <= 60)
     frequencies = np.asarray(welch.frequencies)[inside]
-    return {
+    exact = linear.power_spectrum(brain, frequencies)
+    arrays = {
         "times": np.asarray(solution.times),
         "signal": np.asarray(solution.signal),
         "frequencies": frequencies,
         "spectrum": np.asarray(welch.density)[inside],
-        "exact_spectrum": np.asarray(linear.power_spectrum(brain, frequencies).density),
+        "exact_spectrum": np.asarray(exact.density),
         "connectivity": np.asarray(observe.functional_connectivity(solution.signal)),
     }
+    return arrays, Status(int(exact.status))
 
 
 def _pictures(brain: Network, arrays: dict[str, np.ndarray]) -> dict[str, Picture]:

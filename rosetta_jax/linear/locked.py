@@ -35,6 +35,7 @@ from rosetta_jax.linear.spectrum import (
 from rosetta_jax.linear.stability import Stability, stability
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.network.links import carried
+from rosetta_jax.parameters import get
 from rosetta_jax.results import Status, first_failure, status_where
 from rosetta_jax.rungs import PhaseOscillator
 from rosetta_jax.system import Rung
@@ -47,8 +48,8 @@ _FARTHEST = 0.5
 class LockedState(eqx.Module):
     """Phases (nodes,) in rad about their mean, the common angular frequency `omega` (rad/s), and a status.
 
-    `status` is `Status.not_locked` where none was found; `error` the size of the last Newton step, in rad and relative to
-    `omega`.
+    `status` is `Status.not_locked` where none was found; `error` the size of the last Newton step, in rad and
+    relative to `omega`.
     """
 
     phases: Nodal
@@ -70,7 +71,9 @@ def locked_state(system: Network | Rung, *, phases: Any = None, omega: Any = Non
     begin = jnp.zeros(network.nodes) if phases is None else _checks.as_float_array(phases, "phases")
     _checks.shape("phases", begin, (network.nodes,), "one a node")
     common = (
-        jnp.mean(network.rung.omega) if omega is None else _checks.as_float_array(omega, "omega")
+        jnp.mean(get(network, "rung.omega"))
+        if omega is None
+        else _checks.as_float_array(omega, "omega")
     )
     _checks.shape("omega", common, ())
     return _locked(network, (begin - jnp.mean(begin)).astype(dtype), common.astype(dtype))
@@ -142,7 +145,7 @@ def _turning(network: Network, omega: Scalar) -> Network:
     return eqx.tree_at(
         lambda n: (n.rung.omega, n.connectome.phase),
         network,
-        (network.rung.omega - omega, phase),
+        (get(network, "rung.omega") - omega, phase),
         is_leaf=lambda leaf: leaf is None,
     )
 

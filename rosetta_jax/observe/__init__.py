@@ -1,9 +1,10 @@
-"""What a measurement makes of series of numbers: spectra, connectivity, fewer samples.
+"""What a measurement makes of series of numbers: spectra, connectivity, synchrony, fewer samples.
 
 Knows arrays only, `(time, nodes)`, so it serves simulations and recordings alike.
 """
 
 from rosetta_jax.observe.connectivity import covariance as covariance
+from rosetta_jax.observe.connectivity import envelope_connectivity as envelope_connectivity
 from rosetta_jax.observe.connectivity import functional_connectivity as functional_connectivity
 from rosetta_jax.observe.connectivity import upper_triangle as upper_triangle
 from rosetta_jax.observe.reduce import decimate as decimate
@@ -18,3 +19,9 @@ from rosetta_jax.observe.spectrum import power_spectrum as power_spectrum
 from rosetta_jax.observe.spectrum import through_window as through_window
 from rosetta_jax.observe.spectrum import welch_averages as welch_averages
 from rosetta_jax.observe.spectrum import welch_standard_error as welch_standard_error
+from rosetta_jax.observe.synchrony import analytic_signal as analytic_signal
+from rosetta_jax.observe.synchrony import envelope as envelope
+from rosetta_jax.observe.synchrony import metastability as metastability
+from rosetta_jax.observe.synchrony import order_parameter as order_parameter
+from rosetta_jax.observe.synchrony import phase as phase
+from rosetta_jax.observe.synchrony import phase_locking as phase_locking

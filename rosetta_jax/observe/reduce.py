@@ -21,7 +21,7 @@ from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Series
 
 _ATTENUATION = 66.0  # dB; the margin over 60 covers the approximations of Kaiser's formulas
-_TRANSITION = 0.4  # width of the transition band, in units of the cutoff
+_TRANSITION = 0.4  # width of the transition band of a low-pass, in units of the cutoff
 
 
 def low_pass(signal: ArrayLike, dt: ArrayLike, cutoff: ArrayLike) -> Series:
@@ -97,8 +97,13 @@ def _check_factor(factor: int) -> None:
 
 
 def _taps(cutoff: float) -> np.ndarray:
-    """The windowed sinc whose cutoff is so many cycles a sample."""
-    width = 2 * np.pi * _TRANSITION * cutoff
+    """The low-pass filter whose cutoff is so many cycles a sample."""
+    return windowed_sinc(cutoff, _TRANSITION * cutoff)
+
+
+def windowed_sinc(cutoff: float, transition: float) -> np.ndarray:
+    """The windowed sinc of so wide a transition band, both in cycles a sample."""
+    width = 2 * np.pi * transition
     half = math.ceil((_ATTENUATION - 7.95) / (2.285 * width) / 2)
     offsets = np.arange(-half, half + 1)
     taps = np.sinc(2 * cutoff * offsets) * np.kaiser(2 * half + 1, 0.1102 * (_ATTENUATION - 8.7))

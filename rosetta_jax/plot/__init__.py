@@ -18,5 +18,7 @@ from rosetta_jax.plot.matrices import connectivity as connectivity
 from rosetta_jax.plot.power import mean_spectrum as mean_spectrum
 from rosetta_jax.plot.power import spectra as spectra
 from rosetta_jax.plot.power import spectrum as spectrum
+from rosetta_jax.plot.push_pull import push_pull as push_pull
 from rosetta_jax.plot.ranking import scores as scores
+from rosetta_jax.plot.synchrony import synchrony as synchrony
 from rosetta_jax.plot.traces import series as series

@@ -115,8 +115,9 @@ def simulate(
 
 def _words(key: PRNGKeyArray | None) -> Array | None:
     """The integers of a key, from which it can be made again."""
-    typed = key is not None and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    return jax.random.key_data(key) if typed else key
+    if key is None or not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        return key
+    return jax.random.key_data(key)
 
 
 def _plan(

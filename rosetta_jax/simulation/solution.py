@@ -69,6 +69,7 @@ class Solution(eqx.Module):
         """
         made = dataclasses.asdict(self.settings)
         made["seed"] = None if self.seed is None else np.asarray(self.seed).tolist()
+        made["precision"] = str(self.signal.dtype)
         made["status"] = self.message
         if check is None:
             made["halved_step"] = "not checked"

@@ -121,6 +121,9 @@ def test_simulate_writes_a_page_pictures_and_arrays(simulated):
         "signals.png",
         "spectrum.png",
         "connectivity.png",
+        "push_and_pull.png",
+        "synchrony.png",
+        "envelope_connectivity.png",
     }
 
 

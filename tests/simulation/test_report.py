@@ -24,6 +24,7 @@ def test_a_report_holds_what_the_run_was_made_with():
     run = solution.report()["run"]
     assert run["rung"] == "StuartLandau" and run["coupling"] == "Diffusive" and run["delays"]
     assert (run["solver"], run["noise"], run["adaptive"]) == ("Heun", "WhiteNoise", False)
+    assert run["precision"] == "float64"
     times = [run[name] for name in ("dt", "duration", "transient", "sampling")]
     np.testing.assert_allclose(times, [1e-3, 0.2, 0.1, 2e-3])
     assert run["seed"] == [0, 7] and run["status"] == solution.message
