@@ -4,14 +4,16 @@ With noise of two-sided density $S_u$ at each node and port and $X = Q K (I - T 
 
 .. math::  S_{\text{signal}}(\omega) = X S_u X^H + S_{\text{sensor}}, \qquad P(f) = 2\, S_{ii}(2\pi f)
 
-Power needs only the diagonal, and its derivative is cheaper than that of $X$: with
-$Z = Q (I - K T)^{-1}$, $Y = (I - KT)^{-1} K$ and $U = (I + T Y)\, T_u S_u X^H$,
+Power needs only the diagonal, and its derivative is cheaper than that of $X$: with $Z = Q (I - K T)^{-1}$, $Y =
+(I - KT)^{-1} K$ and $U = (I + T Y)\, T_u S_u X^H$,
 
 .. math::
     dP_i = 2\,\mathrm{Re}\,[\,dQ\, Y T_u S_u X^H + Z\, dK\, U + Z K (dT\, Y T_u + dT_u) S_u X^H
     + dD\, S_u X^H]_{ii}
 
-one product for each parameter that moves a delay or weight, none for the others.
+one product for each parameter that moves a delay or weight, none for the others. (The change of a spectrum that
+Castaldo et al., arXiv 2512.10982, rung 2, print for a change $dM$ of the network's matrix, $R\,[dM\,\Sigma +
+\Sigma\,dM^H] R^H$, has the right integral over frequencies and is wrong at each of them.)
 """
 
 from collections.abc import Callable

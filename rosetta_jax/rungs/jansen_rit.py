@@ -22,7 +22,8 @@ the fixed point is stable below the first and above the second.
 Wired (`rj.working_brain`): `bias=350`, gain 2, white noise of strength 0.1, steps of 0.5 ms; 11.1 Hz, above the
 upper Hopf point.
 
-Source: Jansen and Rit 1995; Castaldo et al., arXiv 2512.10982, rung 5; Grimbert and Faugeras 2006.
+Source: Jansen and Rit 1995; Castaldo et al., arXiv 2512.10982, rung 5; Grimbert and Faugeras 2006. The paper's
+operator has other norms here and in its pair (NMM1: divided by $a^2$), and $d^2/dt$ in it means $d^2/dt^2$.
 """
 
 from typing import ClassVar

@@ -1,20 +1,23 @@
 r"""Rung 3: the Stuart-Landau oscillator, the normal form of every supercritical Hopf point.
 
-To the rotation it adds an amplitude of its own: below onset ($\alpha < 0$) a damped focus, above it
-a limit cycle of radius $\sqrt{\alpha/\gamma}$, with a frequency that depends on the radius when
-there is shear $\beta$.
+To the rotation it adds an amplitude of its own: below onset ($\alpha < 0$) a damped focus, above it a limit
+cycle of radius $\sqrt{\alpha/\gamma}$, with a frequency that depends on the radius when there is shear $\beta$.
 
 .. math::  \dot z = (\alpha + i\omega) z - (\gamma + i\beta) |z|^2 z + F(t), \qquad z = x + i y
 
-In polar form $\dot r = \alpha r - \gamma r^3$, $\dot\theta = \omega - \beta r^2$. In a network
-coupling is diffusive, $G\sum_j C_{ij} (z_j(t-\tau_{ij}) - z_i(t))$, the own term without delay.
+In polar form $\dot r = \alpha r - \gamma r^3$, $\dot\theta = \omega - \beta r^2$. In a network coupling is
+diffusive, $G\sum_j C_{ij} (z_j(t-\tau_{ij}) - z_i(t))$, the own term without delay.
 
-Push and pull: with $\Omega(r) = \omega - \beta r^2$, $x$ pushes $y$ through $+\Omega x$ and $y$
-pulls $x$ through $-\Omega y$.
+Push and pull: with $\Omega(r) = \omega - \beta r^2$, $x$ pushes $y$ through $+\Omega x$ and $y$ pulls $x$
+through $-\Omega y$.
 
-Wired (`rj.working_brain`): `alpha=-5`, gain 3, white noise of strength 0.02, steps of 0.5 ms; below onset, 10 Hz.
+Wired (`rj.working_brain`): `alpha=-5`, gain 3, white noise of strength 0.02, steps of 0.5 ms; below onset, 10
+Hz.
 
-Source: Castaldo et al., arXiv 2512.10982, rung 3 (sign convention of $\beta$ as printed there).
+Source: Castaldo et al., arXiv 2512.10982, rung 3 (sign convention of $\beta$ as printed there). Its transient
+phase lacks the factor $t$ of $(\omega - \alpha\beta/\gamma)\,t$, and its rescaling of time and amplitude does
+not give the form it states: $u = \sqrt\gamma\,z$ alone makes $\gamma$ one, and $\beta$ the shear
+$\beta/\gamma$.
 """
 
 from rosetta_jax._types import Nodal, Parameter, Scalar

@@ -27,7 +27,8 @@ a stable focus of 32 Hz.
 Wired (`rj.working_brain`): `bias_y=-7.2`, gain 0.5, white noise of strength 0.02, steps of 0.2 ms; 32 Hz.
 
 Source: Wilson and Cowan 1972; Castaldo et al., arXiv 2512.10982, rung 4. Its table prints $e_0 = 1$, a maximum
-of 2; its figures have the maximum rate 1, and with 2 there is no Hopf point.
+of 2; its figures have the maximum rate 1, and with 2 there is no Hopf point. Its text lets a drive stand in for
+recurrent excitation: in first-order equations it cannot.
 """
 
 from collections.abc import Mapping

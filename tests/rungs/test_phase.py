@@ -69,6 +69,38 @@ def test_no_order_below_onset():
     assert order(phases(network, 40.0, 0.02, transient=40.0, save_every=0.2)) < 0.1
 
 
+def test_noise_and_heterogeneity_add_at_onset():
+    # K_c = 2 (gamma + D): at K = 1.3 order 0.48 without noise, none with D = 0.25.
+    omega, nodes = lorentzian(1000, 0.5), 1000
+    together = lambda t: PhaseOscillator.State(theta=jnp.zeros(nodes))  # noqa: E731
+    noisy = Network(
+        PhaseOscillator(omega=omega), everybody(nodes), gain=1.3, noise=WhiteNoise(0.5**0.5)
+    )
+    how = {"save_every": 0.2, "past": together, "key": jax.random.key(0)}
+    assert order(phases(noisy, 40.0, 0.02, transient=40.0, **how)) < 0.15
+    assert onset(omega, 1.3) == pytest.approx(np.sqrt(1 - 1 / 1.3), abs=0.01)
+
+
+def test_a_lorentzian_population_follows_ott_and_antonsen():
+    # R' = -gamma R + (K/2) R (1 - R^2), from phases that know nothing of the frequencies.
+    nodes, width, coupling, begun = 2000, 0.5, 2.0, 0.4
+    even = np.pi * (2 * (np.arange(nodes) + 0.5) / nodes - 1)
+    # Quantiles of the Poisson kernel, whose every harmonic is a power of R.
+    theta = 2 * np.arctan((1 - begun) / (1 + begun) * np.tan(even / 2))
+    theta = jnp.asarray(np.random.default_rng(4).permutation(theta))
+    network = Network(
+        PhaseOscillator(omega=lorentzian(nodes, width)), everybody(nodes), gain=coupling
+    )
+    found = phases(
+        network, 4.0, 0.02, save_every=0.2, past=lambda t: PhaseOscillator.State(theta=theta)
+    )
+    order_in_time = np.abs(np.exp(1j * found).mean(axis=1))
+    growth, last = coupling / 2 - width, 1 - 2 * width / coupling
+    squared = last / (1 + (last / begun**2 - 1) * np.exp(-2 * growth * 0.2 * np.arange(20)))
+    # 2000 nodes scatter by 0.02.
+    np.testing.assert_allclose(order_in_time, np.sqrt(squared), atol=0.03)
+
+
 @pytest.mark.parametrize("coupling", [1.5, 2.0, 4.0])
 def test_order_of_identical_noisy_oscillators(coupling):
     # R = I1(K R / D) / I0(K R / D), D = sigma^2 / 2.

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.optimize import root
 from scipy.stats import norm
 
 from rosetta_jax.forcing import Step, WhiteNoise
@@ -122,6 +123,49 @@ def test_a_rotating_drive_locks_inside_the_arnold_tongue(share, locks):
     )
     phase = np.unwrap(np.arctan2(solution.states.y[:, 0], solution.states.x[:, 0]))
     assert (abs(phase[-1] - phase[0]) < 0.1) == locks
+
+
+@pytest.mark.parametrize(
+    "force, half_width", [(0.02, 0.0200010), (0.1, 0.1001262), (0.2, 0.2010399), (0.3, 0.3037052)]
+)
+def test_the_tongue_ends_where_its_fixed_points_meet(force, half_width):
+    # In the frame of the drive: two fixed points are lost where the Jacobian is singular.
+    def conditions(values):
+        rung = StuartLandau(alpha=1.0, omega=values[2])
+
+        def velocity(plane):
+            here = rung.State(x=plane[:1], y=plane[1:])
+            found = rung.vector_field(jnp.zeros(()), here, rung.Inputs(x=force))
+            return jnp.concatenate([found.x, found.y])
+
+        plane = jnp.asarray(values[:2])
+        return [*np.asarray(velocity(plane)), np.linalg.det(jax.jacfwd(velocity)(plane))]
+
+    found = root(conditions, [0.0, 1.0, force], tol=1e-12)
+    assert found.success and found.x[2] == pytest.approx(half_width, abs=1e-7)
+
+
+@pytest.mark.parametrize("theta", [0.3, 2.0, 4.4])
+def test_a_kick_shifts_the_phase_as_the_gradient_of_the_asymptotic_phase_says(theta):
+    # On the cycle (1/r*) (-sin - (b/g) cos, cos - (b/g) sin), with r* = sqrt(alpha / gamma).
+    rung, shear, radius = StuartLandau(alpha=2.0, gamma=0.5, beta=0.6, omega=OMEGA), 1.2, 2.0
+    z = radius * np.exp(1j * theta)
+    kick = 1e-4
+    begin = np.array([z, z + kick, z + 1j * kick])
+    state = rung.State(x=jnp.asarray(begin.real), y=jnp.asarray(begin.imag))
+    solution = simulate(
+        alone(rung, nodes=3),
+        0.1,
+        1e-3,
+        transient=6.0,
+        past=lambda t: state,
+        save=("states",),
+        solver=diffrax.Dopri5(),
+    )
+    after = np.asarray(solution.states.x[-1]) + 1j * np.asarray(solution.states.y[-1])
+    shifts = np.angle(after[1:] / after[0]) / kick
+    expected = [-np.sin(theta) - shear * np.cos(theta), np.cos(theta) - shear * np.sin(theta)]
+    np.testing.assert_allclose(shifts, np.array(expected) / radius, rtol=1e-3, atol=1e-4)
 
 
 # --- two nodes
