@@ -124,13 +124,13 @@ def history_rows(network: Network, dt: float) -> int:
 
 
 def may_be_below_step(network: Network, dt: float) -> bool:
-    """Whether the delay of a link may be below the step `dt`, as traced ones may."""
+    """Whether the delay of a link may be below the step `dt`, as traced ones may; of no links, none is."""
     connectome = network.connectome
     if not _checks.is_concrete((connectome.weights, connectome.lengths, network.speed)):
         return True
-    if connectome.lengths is None:
-        return True
     linked = np.asarray(connectome.weights) != 0
+    if connectome.lengths is None:
+        return bool(linked.any())
     shortest = float(np.asarray(connectome.lengths)[linked].min(initial=np.inf))
     # With room for rounding in single precision.
     return shortest / (1000 * float(network.speed)) < dt * (1 + 1e-5)
@@ -145,7 +145,8 @@ def transport(network: Network, dt: Scalar, rows: int, below_step: bool = True) 
     weights, phase = network.connectome.weights, network.connectome.phase
     delays = network.delays()
     if delays is None or rows == 0:
-        return Transport(by_source(network.links()), None, None, None, None, jnp.asarray(False), 0)
+        at_once = by_source(network.links()) if below_step else None
+        return Transport(at_once, None, None, None, None, jnp.asarray(False), 0)
     in_steps = delays / dt
     whole = jnp.floor(in_steps)
     share = in_steps - whole

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from oracles import delayed_heun
 
+import rosetta_jax as rj
 from rosetta_jax.network import Connectome, Network
 from rosetta_jax.network.transport import (
     History,
@@ -189,6 +190,27 @@ def pair(steps: float, speed=SPEED) -> Network:
 @pytest.mark.parametrize("steps, expected", [(0.0, True), (0.9, True), (1.0, True), (1.1, False)])
 def test_links_below_a_step_are_known_before_the_march(steps, expected):
     assert may_be_below_step(pair(steps), DT) is expected
+
+
+def test_lone_nodes_carry_nothing_and_pay_nothing():
+    lone = rj.alone(rj.StuartLandau(), nodes=3)
+    assert not may_be_below_step(lone, DT)
+    linked = rj.Network(rj.StuartLandau(), rj.Connectome(np.ones((3, 3)) - np.eye(3)))
+    assert may_be_below_step(linked, DT)
+    programs = [
+        str(jax.make_jaxpr(lambda each=each: rj.simulate(each, 0.01, 1e-3).signal)())
+        for each in (lone, linked)
+    ]
+    assert ["dot_general" in program for program in programs] == [False, True]
+    again = rj.Network(lone.rung, lone.connectome, gain=0.0)
+    traced = jax.jit(
+        lambda weights: (
+            rj.simulate(rj.replace(again, {"connectome.weights": weights}), 0.1, 1e-3).signal
+        )
+    )
+    np.testing.assert_allclose(
+        rj.simulate(lone, 0.1, 1e-3).signal, traced(jnp.zeros((3, 3))), rtol=1e-12
+    )
 
 
 def test_traced_delays_may_be_below_a_step():
