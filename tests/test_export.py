@@ -7,6 +7,7 @@ import pytest
 from jax import export
 
 import rosetta_jax as rj
+from rosetta_jax.network.slices import all_beyond_a_chunk
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 NODES = 3
@@ -90,6 +91,18 @@ def test_values_lower_for_every_platform(name, rung):
 
 def test_covariance_without_delays_lowers_for_every_platform():
     _lowered(lambda at: _covariance(_network("stuart-landau", at, lengths=None)))
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_marches_in_chunks_lower_for_every_platform(rung):
+    def network(at):
+        return rj.Network(
+            RUNGS[rung](at[2]), rj.Connectome(WEIGHTS, 100 + LENGTHS), gain=at[0], speed=10.0
+        )
+
+    assert all_beyond_a_chunk(network(jnp.ones(3)), 1e-3)
+    _lowered(lambda at: _march(network(at)))
+    _lowered(jax.grad(lambda at: jnp.sum(_march(network(at))[0] ** 2)))
 
 
 def _phases(at):

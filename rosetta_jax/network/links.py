@@ -30,7 +30,7 @@ def turned(weights: Pairwise, phase: Pairwise | None, channels: int) -> Links:
     return jnp.stack([jnp.stack(row) for row in rows])
 
 
-def rotated(pairs: list[Pairwise], phase: Pairwise) -> list[Pairwise]:
+def rotated(pairs: list[Array], phase: Array) -> list[Array]:
     """What each link carries of each channel, its pairs turned by the phase of the link."""
     found = []
     for number in range(0, len(pairs), 2):

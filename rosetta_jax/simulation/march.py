@@ -25,6 +25,7 @@ from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Channels, Float, Int, Nodal, PRNGKeyArray, Scalar
 from rosetta_jax.forcing import Noise, NoiseProcess
 from rosetta_jax.network import Network
+from rosetta_jax.network.slices import CHUNK, Sent, Slices, slices
 from rosetta_jax.network.transport import History, Transport, transport
 from rosetta_jax.results import Status, first_failure, status_where
 from rosetta_jax.simulation.saving import Decimation
@@ -45,6 +46,7 @@ class Plan(eqx.Module):
     block: int = eqx.field(static=True)
     rows: int = eqx.field(static=True)
     below_step: bool = eqx.field(static=True)
+    chunks: bool = eqx.field(static=True)
     save_states: bool = eqx.field(static=True)
     decimation: Decimation
     solver: diffrax.AbstractSolver
@@ -62,7 +64,7 @@ class Carry(eqx.Module):
 
     step: Int[Array, ""]
     state: Any
-    history: History | None
+    history: History | Sent | None
     arriving: Channels | None
     noise: Any
     sensor: Any
@@ -79,7 +81,7 @@ class March(eqx.Module):
     """One network, its transport and its step: what stays fixed while steps go by."""
 
     network: Network
-    moving: Transport
+    moving: Transport | Slices
     solver: diffrax.AbstractSolver
     dt: Scalar
 
@@ -119,8 +121,36 @@ class March(eqx.Module):
             sensor=_pages(network.sensor, key, 1, begin, (steps, 1, nodes), dtype),
         )
 
-    def step(self, carry: Carry, draws: Draws) -> tuple[Carry, tuple[Nodal, Any]]:
-        """One step: the next carry, and signal and state at the start of the step."""
+    def steps(self, carry: Carry, draws: Draws, number: int) -> tuple[Carry, tuple[Array, Any]]:
+        """A block of `number` steps: the next carry, and signals and states at the start of each."""
+        moving = self.moving
+        if isinstance(moving, Transport):
+            return jax.lax.scan(
+                lambda carry, each: self.step(carry, each)[:2], carry, draws, length=number
+            )
+
+        def chunk(carry: Carry, draws: Draws) -> tuple[Carry, tuple[Array, Any]]:
+            history = carry.history
+            assert history is not None and not isinstance(history, History)
+            within = dataclasses.replace(carry, history=None)
+            within, (series, sent) = jax.lax.scan(
+                lambda carry, each: _paired(*self.step(carry, *each)),
+                within,
+                (draws, moving.ahead(history)),
+            )
+            return dataclasses.replace(within, history=moving.after(history, sent)), series
+
+        split = jax.tree.map(lambda each: each.reshape(-1, CHUNK, *each.shape[1:]), draws)
+        carry, series = jax.lax.scan(chunk, carry, split, length=number // CHUNK)
+        return carry, jax.tree.map(lambda each: each.reshape(-1, each.shape[-1]), series)
+
+    def step(
+        self, carry: Carry, draws: Draws, arriving_end: Channels | None = None
+    ) -> tuple[Carry, tuple[Nodal, Any], Channels]:
+        """One step: the next carry, signal and state at the start of the step, and what was sent then.
+
+        `arriving_end` is what arrives at its end, where that was read ahead.
+        """
         network, dt = self.network, self.dt
         begun = carry.step.astype(dt.dtype) * dt
         noise, eta, eta_end = _advance(network.noise, carry.noise, draws.noise, dt)
@@ -129,23 +159,29 @@ class March(eqx.Module):
         signal = network.signal(carry.state, outside)
         signal = signal if hiss is None else signal + hiss[0]
 
-        history, known, known_end = carry.history, carry.arriving, None
-        if history is not None:
-            history, known_end = self.moving.advance(history, network.send(carry.state, outside))
+        sent = network.send(carry.state, outside)
+        history, known, known_end = carry.history, carry.arriving, arriving_end
+        if isinstance(history, History) and isinstance(self.moving, Transport):
+            history, known_end = self.moving.advance(history, sent)
 
         def field(t: Scalar, state: Any, _: Any) -> Any:
             share = t / dt
             held = None if eta is None else (1 - share) * eta + share * eta_end
             outside = self._outside(begun + t, held)
-            arriving = self.moving.stage(network.send(state, outside))
+            arriving = self._at_once(state, outside)
             if known is not None and known_end is not None:
                 arriving = arriving + (1 - share) * known + share * known_end
             return network.vector_field(begun + t, state, arriving, outside)
 
         state = network.rung.wrap(_solver_step(self.solver, field, carry.state, dt))
-        return Carry(carry.step + 1, state, history, known_end, noise, sensor), (
-            signal,
-            carry.state,
+        after = Carry(carry.step + 1, state, history, known_end, noise, sensor)
+        return after, (signal, carry.state), sent
+
+    def _at_once(self, state: Any, outside: Any) -> Channels:
+        """What arrives through delays below the step."""
+        sent = self.network.send(state, outside)
+        return (
+            self.moving.stage(sent) if isinstance(self.moving, Transport) else jnp.zeros_like(sent)
         )
 
     def _outside(self, t: Scalar, noise: Float[Array, "ports nodes"] | None) -> Any:
@@ -163,7 +199,11 @@ def march(
     past: Callable[[Scalar], Any] | None,
 ) -> tuple[Float[Array, "kept nodes"], Any, Int[Array, ""]]:
     """March `network` as planned: the kept signal, the kept states (or None), and a status."""
-    moving = transport(network, dt, plan.rows, plan.below_step)
+    moving = (
+        slices(network, dt, plan.rows)
+        if plan.chunks
+        else transport(network, dt, plan.rows, plan.below_step)
+    )
     marching = March(network, moving, plan.solver, dt)
     stepping = marching.begin(key, past)
 
@@ -172,12 +212,8 @@ def march(
         stepping, filtering = carry
         # Judged where a block begins: what the last block marches beyond the end does not count.
         finite = _all_finite(stepping.state)
-        stepping, (signal, states) = jax.lax.scan(
-            lambda c, d: marching.step(c, d),
-            stepping,
-            marching.draws(key, number, plan.block),
-            length=plan.block,
-        )
+        draws = marching.draws(key, number, plan.block)
+        stepping, (signal, states) = marching.steps(stepping, draws, plan.block)
         series = (signal, states if plan.save_states else None)
         filtering, kept = plan.decimation.block(filtering, series)
         return (stepping, filtering), (kept, finite)
@@ -193,8 +229,12 @@ def march(
     return _judged(marching.moving, kept, jnp.all(finite))
 
 
+def _paired(carry: Carry, series: Any, sent: Channels) -> tuple[Carry, tuple[Any, Channels]]:
+    return carry, (series, sent)
+
+
 def _judged(
-    moving: Transport, kept: Any, finite: Bool[Array, ""]
+    moving: Transport | Slices, kept: Any, finite: Bool[Array, ""]
 ) -> tuple[Any, Any, Int[Array, ""]]:
     status = first_failure(
         status_where(moving.too_long, Status.delay_too_long),

@@ -12,6 +12,7 @@ import numpy as np
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, PRNGKeyArray, Scalar
 from rosetta_jax.network import Network, as_network
+from rosetta_jax.network.slices import CHUNK, all_beyond_a_chunk
 from rosetta_jax.network.transport import history_rows, may_be_below_step
 from rosetta_jax.simulation.adaptive import solve
 from rosetta_jax.simulation.march import PAGE, Plan, march
@@ -135,12 +136,16 @@ def _plan(
     # Whole pages of noise where they fit, so that none is drawn twice.
     pages = math.lcm(factor, PAGE)
     unit = pages if block is None and pages <= size else factor
+    chunks = all_beyond_a_chunk(network, dt)
+    if chunks:
+        unit = math.lcm(unit, CHUNK)
     return Plan(
         samples=samples,
         dropped=dropped,
         block=-(-size // unit) * unit,
         rows=history_rows(network, dt),
         below_step=may_be_below_step(network, dt),
+        chunks=chunks,
         save_states=save_states,
         decimation=decimation(factor),
         solver=solver,
