@@ -42,6 +42,10 @@ class Slices(eqx.Module):
         sent = jnp.moveaxis(past, 0, 2)
         return sent[..., 1:], self.ahead(sent[..., :-1])[0]
 
+    def stage(self, sent: Channels) -> Channels:
+        """What arrives at a stage from the stage itself: nothing, with delays so long."""
+        return jnp.zeros_like(sent)
+
     def ahead(self, history: Sent) -> Float[Array, "chunk channels nodes"]:
         """What arrives at the end of each step of the next chunk."""
         gathered = [self._slices(channel) for channel in history]

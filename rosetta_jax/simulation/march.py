@@ -1,13 +1,14 @@
 r"""The march: a network with delays and noise, in fixed steps of any explicit diffrax solver.
 
-Each step runs on $[0, h]$ and steps are counted in integers, since in float32 absolute time makes a
-step of 0.1 ms a fifth too long after ten minutes. What arrives from other nodes is read at every
-stage (`rosetta_jax.network.transport`), and noise is an input held (white) or linear (coloured)
-over the step; for ports in which the rung is linear Heun then has weak order two.
+Each step runs on $[0, h]$ and steps are counted in integers, since in float32 absolute time makes a step of 0.1
+ms a fifth too long after ten minutes. What arrives from other nodes is read at every stage
+(`rosetta_jax.network.transport`), or for eight steps at once where all delays are longer
+(`rosetta_jax.network.slices`), and noise is an input held (white) or linear (coloured) over the step; for ports
+in which the rung is linear Heun then has weak order two.
 
-The noise is drawn by fixed pages of steps from folded keys, so that the path depends on the key and
-the step alone, not on block size, checkpointing or batch. Steps run in blocks under
-`jax.checkpoint`: a reverse gradient stores one state a block and recomputes the rest.
+The noise is drawn by fixed pages of steps from folded keys, so that the path depends on the key and the step
+alone, not on block size, checkpointing or batch. Steps run in blocks under `jax.checkpoint`: a reverse gradient
+stores one state a block and recomputes the rest.
 """
 
 import dataclasses
@@ -168,7 +169,7 @@ class March(eqx.Module):
             share = t / dt
             held = None if eta is None else (1 - share) * eta + share * eta_end
             outside = self._outside(begun + t, held)
-            arriving = self._at_once(state, outside)
+            arriving = self.moving.stage(network.send(state, outside))
             if known is not None and known_end is not None:
                 arriving = arriving + (1 - share) * known + share * known_end
             return network.vector_field(begun + t, state, arriving, outside)
@@ -176,13 +177,6 @@ class March(eqx.Module):
         state = network.rung.wrap(_solver_step(self.solver, field, carry.state, dt))
         after = Carry(carry.step + 1, state, history, known_end, noise, sensor)
         return after, (signal, carry.state), sent
-
-    def _at_once(self, state: Any, outside: Any) -> Channels:
-        """What arrives through delays below the step."""
-        sent = self.network.send(state, outside)
-        return (
-            self.moving.stage(sent) if isinstance(self.moving, Transport) else jnp.zeros_like(sent)
-        )
 
     def _outside(self, t: Scalar, noise: Float[Array, "ports nodes"] | None) -> Any:
         known = self.network.outside(t)
