@@ -54,11 +54,12 @@ def rhythm_of(brain: Network, solution: Solution, peak: float) -> Rhythm | None:
     # Of a phase oscillator the phase itself is known; of others it is that of the signal.
     own = isinstance(brain.rung, PhaseOscillator)
     phases = solution.states.theta if own else observe.phase(solution.signal, solution.dt, band)
+    envelopes = observe.envelope(solution.signal, solution.dt, band)
     return Rhythm(
         band,
         np.asarray(observe.order_parameter(phases)),
-        np.asarray(observe.envelope(solution.signal, solution.dt, band)),
-        np.asarray(observe.envelope_connectivity(solution.signal, solution.dt, band)),
+        np.asarray(envelopes),
+        np.asarray(observe.functional_connectivity(envelopes)),
     )
 
 

@@ -252,5 +252,4 @@ def _solve(
 
 
 def _arriving(network: Network, x: Array, inputs: Any) -> Channels:
-    sent = network.send(unstack_state(network.rung, x), inputs)
-    return carried(network.links(), sent)
+    return network.arriving(unstack_state(network.rung, x), inputs)

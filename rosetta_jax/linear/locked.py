@@ -34,7 +34,6 @@ from rosetta_jax.linear.spectrum import (
 )
 from rosetta_jax.linear.stability import Stability, stability
 from rosetta_jax.network import Network, as_network
-from rosetta_jax.network.links import carried
 from rosetta_jax.parameters import get
 from rosetta_jax.results import Status, first_failure, status_where
 from rosetta_jax.rungs import PhaseOscillator
@@ -154,7 +153,7 @@ def _in_frame(network: Network, state: LockedState) -> tuple[Network, FixedPoint
     """The network in the frame of a locked state, and that state as its fixed point."""
     turning = _turning(network, state.omega)
     at = turning.rung.State(theta=state.phases)
-    arriving = carried(turning.links(), turning.send(at, turning.rung.Inputs()))
+    arriving = turning.arriving(at, turning.rung.Inputs())
     nothing = jnp.zeros((1, network.nodes), state.phases.dtype)
     return turning, FixedPoint(at, arriving, nothing, state.error, state.status)
 
@@ -215,7 +214,7 @@ def _size(drift: Nodal) -> Scalar:
 def _drift(network: Network, phases: Nodal, omega: Scalar) -> Nodal:
     turning = _turning(network, omega)
     state, inputs = turning.rung.State(theta=phases), turning.rung.Inputs()
-    arriving = carried(turning.links(), turning.send(state, inputs))
+    arriving = turning.arriving(state, inputs)
     return turning.vector_field(jnp.zeros((), phases.dtype), state, arriving, inputs).theta
 
 
@@ -225,7 +224,7 @@ def _step(network: Network, phases: Nodal, omega: Scalar, rate: Scalar) -> tuple
     turning = _turning(network, omega)
     state, inputs = turning.rung.State(theta=phases), turning.rung.Inputs()
     links = turning.links()
-    blocks = linearise(turning, state, carried(links, turning.send(state, inputs)), inputs, ())
+    blocks = linearise(turning, state, turning.arriving(state, inputs), inputs, ())
     between = "ic,ij,jc->ij" if links.ndim == 2 else "ic,cdij,jd->ij"
     slopes = jnp.diag(blocks.A[:, 0, 0]) + jnp.einsum(
         between, blocks.B[:, 0], links, blocks.S[:, :, 0]

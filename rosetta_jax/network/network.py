@@ -22,7 +22,7 @@ from rosetta_jax._types import Channels, Nodal, Pairwise, Parameter, Scalar
 from rosetta_jax.forcing import Drive, Field, Forcing, Noise, Sum, inputs_of
 from rosetta_jax.network.connectome import Connectome, unconnected
 from rosetta_jax.network.coupling import COUPLINGS, Coupling
-from rosetta_jax.network.links import Links, turned
+from rosetta_jax.network.links import Links, carried, turned
 from rosetta_jax.parameters import check_parameters, parameter
 from rosetta_jax.priors import NonNegative, Positive
 from rosetta_jax.system import Rung, add_inputs, ports
@@ -161,6 +161,10 @@ class Network(eqx.Module):
         """What the nodes send, given the inputs from outside the network."""
         return self.rung.send(state, outside)
 
+    def arriving(self, state: Any, outside: Any) -> Channels:
+        """What arrives where the nodes have always been at `state`: delays make no difference."""
+        return carried(self.links(), self.send(state, outside))
+
     def signal(self, state: Any, outside: Any) -> Nodal:
         """What an electrode sees of each node, without sensor noise."""
         return self.rung.signal(state, outside)
@@ -262,12 +266,28 @@ def _check_width(name: str, part: Forcing, nodes: int, dtype: Any) -> None:
         )
 
 
+def shortest_delay(network: Network) -> float:
+    """The shortest delay of a link with weight (s), infinite without links; values must be known."""
+    connectome = network.connectome
+    linked = np.asarray(connectome.weights) != 0
+    if connectome.lengths is None:
+        return 0.0 if linked.any() else float("inf")
+    shortest = float(np.asarray(connectome.lengths)[linked].min(initial=np.inf))
+    return shortest / (1000 * float(network.speed))
+
+
+def delays_known(network: Network) -> bool:
+    """Whether weights, lengths and speed are numbers and not traced."""
+    connectome = network.connectome
+    return _checks.is_concrete((connectome.weights, connectome.lengths, network.speed))
+
+
 def longest_delay(network: Network) -> float:
     """The longest delay of a link with weight (s). Raises where values are traced."""
     connectome = network.connectome
     if connectome.lengths is None:
         return 0.0
-    if not _checks.is_concrete((connectome.weights, connectome.lengths, network.speed)):
+    if not delays_known(network):
         raise ValueError(
             "`max_delay` is needed where weights, lengths or speed are traced (inside jax.jit, "
             "vmap or "
@@ -279,4 +299,4 @@ def longest_delay(network: Network) -> float:
     return longest / (1000 * float(network.speed))
 
 
-__all__ = ["Network", "alone", "as_network", "longest_delay"]
+__all__ = ["Network", "alone", "as_network", "delays_known", "longest_delay", "shortest_delay"]

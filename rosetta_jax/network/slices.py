@@ -7,16 +7,16 @@ The sum over edges is a product of a row of weights with those slices. Same numb
 `rosetta_jax.network.transport`, to rounding.
 """
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Bool
 
-from rosetta_jax import _checks
 from rosetta_jax._types import Array, Channels, Float, Int, Pairwise, Scalar
 from rosetta_jax.network.links import rotated
-from rosetta_jax.network.network import Network
+from rosetta_jax.network.network import Network, delays_known, shortest_delay
 
 # Steps read at once: eight numbers fill a register.
 CHUNK = 8
@@ -76,15 +76,11 @@ class Slices(eqx.Module):
 
 def all_beyond_a_chunk(network: Network, dt: float) -> bool:
     """Whether the delay of every link is known to be longer than a chunk of steps."""
-    connectome = network.connectome
-    parts = (connectome.weights, connectome.lengths, network.speed)
-    if connectome.lengths is None or not _checks.is_concrete(parts):
+    if network.connectome.lengths is None or not delays_known(network):
         return False
-    lengths = np.asarray(connectome.lengths)[np.asarray(connectome.weights) != 0]
-    if lengths.size == 0:
-        return False
+    shortest = shortest_delay(network)
     # With room for rounding in single precision.
-    return float(lengths.min()) / (1000 * float(network.speed)) > (CHUNK + 1) * dt * (1 + 1e-5)
+    return math.isfinite(shortest) and shortest > (CHUNK + 1) * dt * (1 + 1e-5)
 
 
 def slices(network: Network, dt: Scalar, rows: int) -> Slices:

@@ -25,13 +25,11 @@ import math
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Bool
 
-from rosetta_jax import _checks
 from rosetta_jax._types import Array, Channels, Float, Int, Pairwise, Scalar
 from rosetta_jax.network.links import Links, by_source, carried_by_source, rotated, turned
-from rosetta_jax.network.network import Network, longest_delay
+from rosetta_jax.network.network import Network, delays_known, longest_delay, shortest_delay
 
 
 class History(eqx.Module):
@@ -125,15 +123,8 @@ def history_rows(network: Network, dt: float) -> int:
 
 def may_be_below_step(network: Network, dt: float) -> bool:
     """Whether the delay of a link may be below the step `dt`, as traced ones may; of no links, none is."""
-    connectome = network.connectome
-    if not _checks.is_concrete((connectome.weights, connectome.lengths, network.speed)):
-        return True
-    linked = np.asarray(connectome.weights) != 0
-    if connectome.lengths is None:
-        return bool(linked.any())
-    shortest = float(np.asarray(connectome.lengths)[linked].min(initial=np.inf))
     # With room for rounding in single precision.
-    return shortest / (1000 * float(network.speed)) < dt * (1 + 1e-5)
+    return not delays_known(network) or shortest_delay(network) < dt * (1 + 1e-5)
 
 
 def transport(network: Network, dt: Scalar, rows: int, below_step: bool = True) -> Transport:

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 
 from rosetta_jax._types import Array, Float, Int, Scalar
 from rosetta_jax.network import Network
-from rosetta_jax.network.links import carried
 from rosetta_jax.results import Status, first_failure, status_where
 
 
@@ -40,7 +39,7 @@ def solve(
 
     def field(t: Any, state: Any, _: Any) -> Any:
         outside = network.outside(t)
-        arriving = carried(network.links(), network.send(state, outside))
+        arriving = network.arriving(state, outside)
         return network.vector_field(t, state, arriving, outside)
 
     dtype = times.dtype
