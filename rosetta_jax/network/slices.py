@@ -17,6 +17,7 @@ from jaxtyping import Bool
 from rosetta_jax._types import Array, Channels, Float, Int, Pairwise, Scalar
 from rosetta_jax.network.links import rotated
 from rosetta_jax.network.network import Network, delays_known, shortest_delay
+from rosetta_jax.network.transport import delayed_reads
 
 # Steps read at once: eight numbers fill a register.
 CHUNK = 8
@@ -87,17 +88,13 @@ def slices(network: Network, dt: Scalar, rows: int) -> Slices:
     """The transport of `network` in chunks of steps of `dt`, with room for `rows` steps of history."""
     weights, delays = network.connectome.weights, network.delays()
     assert delays is not None
-    in_steps = delays / dt
-    whole = jnp.floor(in_steps)
-    share = in_steps - whole
-    fits = whole <= rows
-    back = jnp.clip(jnp.where(fits, whole, 1.0), CHUNK + 1, None).astype(jnp.int32)
+    reads = delayed_reads(weights, delays / dt, rows)
     sources = jnp.arange(network.nodes, dtype=jnp.int32)[None, :]
     return Slices(
-        newer=weights * (1 - share),
-        older=weights * share,
-        place=sources * rows + rows - back,
+        newer=reads.newer,
+        older=reads.older,
+        place=sources * rows + rows - reads.back(CHUNK + 1),
         turn=network.connectome.phase,
-        too_long=jnp.any((weights != 0) & ~fits),
+        too_long=reads.too_long,
         rows=rows,
     )

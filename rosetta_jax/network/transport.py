@@ -21,6 +21,7 @@ steps are always one contiguous window and the indices into it never change.
 """
 
 import math
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -127,6 +128,29 @@ def may_be_below_step(network: Network, dt: float) -> bool:
     return not delays_known(network) or shortest_delay(network) < dt * (1 + 1e-5)
 
 
+class DelayedReads(NamedTuple):
+    """Delays in whole steps, which of them fit, and the weights of the newer and the older value read."""
+
+    whole: Pairwise
+    fits: Bool[Array, "nodes nodes"]
+    too_long: Bool[Array, ""]
+    newer: Pairwise
+    older: Pairwise
+
+    def back(self, least: int) -> Int[Array, "nodes nodes"]:
+        """How many steps back to read, at least so many; what does not fit is judged by `too_long`."""
+        return jnp.clip(jnp.where(self.fits, self.whole, 1.0), least, None).astype(jnp.int32)
+
+
+def delayed_reads(weights: Pairwise, in_steps: Pairwise, rows: int) -> DelayedReads:
+    """What each link reads by linear interpolation, with room for `rows` steps of history."""
+    whole = jnp.floor(in_steps)
+    share = in_steps - whole
+    fits = whole <= rows
+    too_long = jnp.any((weights != 0) & ~fits)
+    return DelayedReads(whole, fits, too_long, weights * (1 - share), weights * share)
+
+
 def transport(network: Network, dt: Scalar, rows: int, below_step: bool = True) -> Transport:
     """The transport of `network` at step `dt` with room for `rows` steps of history.
 
@@ -138,23 +162,18 @@ def transport(network: Network, dt: Scalar, rows: int, below_step: bool = True) 
     if delays is None or rows == 0:
         at_once = by_source(network.links()) if below_step else None
         return Transport(at_once, None, None, None, None, jnp.asarray(False), 0)
-    in_steps = delays / dt
-    whole = jnp.floor(in_steps)
-    share = in_steps - whole
-    fits = whole <= rows
-    too_long = jnp.any((weights != 0) & ~fits)
-    within_step = whole == 0
-    newer, older = weights * (1 - share), weights * share
+    reads = delayed_reads(weights, delays / dt, rows)
+    within_step, newer, older = reads.whole == 0, reads.newer, reads.older
     # Of a step or more, the part 1 - f comes from `whole` steps before the end of this one; below a
     # step that is not there yet, and the part f comes from the last value sent.
     at_once = jnp.where(within_step, newer, 0.0)
-    back = jnp.clip(jnp.where(fits, whole, 1.0), 1.0, None).astype(jnp.int32)
+    back = reads.back(1)
     return Transport(
         at_once=by_source(turned(at_once, phase, network.channels)) if below_step else None,
         soon=jnp.where(within_step, older, newer),
         later=jnp.where(within_step, 0.0, older),
         place=(rows - back) * network.nodes + jnp.arange(network.nodes, dtype=jnp.int32)[None, :],
         turn=phase,
-        too_long=too_long,
+        too_long=reads.too_long,
         rows=rows,
     )
