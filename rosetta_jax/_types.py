@@ -6,7 +6,7 @@ Time leads and nodes trail; ensembles are `jax.vmap` axes in front. Matrices bet
 
 from typing import TYPE_CHECKING, Any
 
-from jaxtyping import Array, Bool, Complex, Float, Inexact, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Complex, Float, Inexact, Int, Key, PRNGKeyArray, PyTree
 
 Scalar = Float[Array, ""]
 Nodal = Float[Array, " nodes"]
@@ -18,6 +18,8 @@ else:
     Parameter = Float[Array, "*regional"]
 # What nodes send: one or two channels a node.
 Channels = Float[Array, "channels nodes"]
+# One random key, or one a lane.
+Keys = PRNGKeyArray | Key[Array, " lanes"]
 # Between regions: [target, source].
 Pairwise = Float[Array, "nodes nodes"]
 Series = Float[Array, "time nodes"]
@@ -33,6 +35,8 @@ __all__ = [
     "Float",
     "Inexact",
     "Int",
+    "Key",
+    "Keys",
     "Nodal",
     "PRNGKeyArray",
     "Pairwise",

@@ -7,7 +7,7 @@ import pytest
 from jax import export
 
 import rosetta_jax as rj
-from rosetta_jax.network.slices import all_beyond_a_chunk
+from rosetta_jax.network.transport import formulate
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 NODES = 3
@@ -100,7 +100,7 @@ def test_marches_in_chunks_lower_for_every_platform(rung):
             RUNGS[rung](at[2]), rj.Connectome(WEIGHTS, 100 + LENGTHS), gain=at[0], speed=10.0
         )
 
-    assert all_beyond_a_chunk(network(jnp.ones(3)), 1e-3)
+    assert formulate(network(jnp.ones(3)), 1e-3).name == "slices"
     _lowered(lambda at: _march(network(at)))
     _lowered(jax.grad(lambda at: jnp.sum(_march(network(at))[0] ** 2)))
 

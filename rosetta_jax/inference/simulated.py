@@ -23,7 +23,7 @@ from rosetta_jax.inference.curves import Curve
 from rosetta_jax.inference.route import CurvePrediction, Model, Prediction, Route
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.network.network import longest_delay
-from rosetta_jax.network.transport import history_rows, transport
+from rosetta_jax.network.transport import formulate, transport
 from rosetta_jax.results import Status, status_where
 from rosetta_jax.simulation import simulate
 
@@ -116,8 +116,8 @@ class SimulatedPrediction(Prediction):
     def status(self) -> Int[Array, ""]:
         # What can be told without a march; a march that diverges is found by what it gives.
         dt = jnp.asarray(self._route.dt, self._network.connectome.weights.dtype)
-        rows = history_rows(self._network, self._route.dt)
-        return status_where(transport(self._network, dt, rows).too_long, Status.delay_too_long)
+        moving = transport(self._network, dt, formulate(self._network, self._route.dt))
+        return status_where(moving.too_long, Status.delay_too_long)
 
     def spectrum(self, frequencies: Float[Array, " frequencies"]) -> Spectrum:
         def welch(signal: Float[Array, "time nodes"]) -> Spectrum:

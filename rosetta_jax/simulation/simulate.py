@@ -12,8 +12,7 @@ import numpy as np
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, PRNGKeyArray, Scalar
 from rosetta_jax.network import Network, as_network
-from rosetta_jax.network.slices import CHUNK, all_beyond_a_chunk
-from rosetta_jax.network.transport import history_rows, may_be_below_step
+from rosetta_jax.network.transport import Formulation, formulate
 from rosetta_jax.simulation.adaptive import solve
 from rosetta_jax.simulation.march import PAGE, Plan, march
 from rosetta_jax.simulation.saving import decimation
@@ -39,6 +38,8 @@ def simulate(
     solver: diffrax.AbstractSolver | None = None,
     controller: diffrax.AbstractStepSizeController | None = None,
     past: Callable[[Scalar], Any] | None = None,
+    delays: str = "interpolated",
+    transport: str | None = None,
     block: int | None = None,
     max_steps: int = 1_000_000,
 ) -> Solution:
@@ -94,9 +95,10 @@ def simulate(
     else:
         _check_step(network, step, solver)
         solver = diffrax.Heun() if solver is None else solver
-        plan = _plan(network, step, factor, samples, dropped, "states" in save, solver, block)
+        formulation = formulate(network, step, delays, transport)
+        plan = _plan(formulation, factor, samples, dropped, "states" in save, solver, block)
         signal, states, status = march(
-            network, jnp.asarray(step, dtype), _key(network, key), plan, past
+            network, jnp.asarray(step, dtype), _key(network, key), plan, formulation, past
         )
     settings = Settings(
         rung=type(network.rung).__name__,
@@ -122,8 +124,7 @@ def _words(key: PRNGKeyArray | None) -> Array | None:
 
 
 def _plan(
-    network: Network,
-    dt: float,
+    formulation: Formulation,
     factor: int,
     samples: int,
     dropped: int,
@@ -136,16 +137,11 @@ def _plan(
     # Whole pages of noise where they fit, so that none is drawn twice.
     pages = math.lcm(factor, PAGE)
     unit = pages if block is None and pages <= size else factor
-    chunks = all_beyond_a_chunk(network, dt)
-    if chunks:
-        unit = math.lcm(unit, CHUNK)
+    unit = math.lcm(unit, formulation.chunk)
     return Plan(
         samples=samples,
         dropped=dropped,
         block=-(-size // unit) * unit,
-        rows=history_rows(network, dt),
-        below_step=may_be_below_step(network, dt),
-        chunks=chunks,
         save_states=save_states,
         decimation=decimation(factor),
         solver=solver,

@@ -1,6 +1,6 @@
 """Reads of a chunk of steps at once against reads step by step, and against a plain NumPy oracle."""
 
-import sys
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,8 @@ import pytest
 from oracles import delayed_heun
 
 import rosetta_jax as rj
-from rosetta_jax.network.slices import CHUNK, all_beyond_a_chunk, slices
+from rosetta_jax.network.transport import formulate, transport
+from rosetta_jax.network.transport.slices import CHUNK
 from rosetta_jax.results import Status
 
 DT, SPEED = 1e-3, 10.0
@@ -41,34 +42,27 @@ def brain(name: str, phase: bool = False, **more) -> rj.Network:
     return rj.Network(RUNGS[name], links, coupling, 3.0, SPEED, **more)
 
 
-@pytest.fixture
-def step_by_step(monkeypatch):
-    """Marches without chunks from here on."""
-
-    def forbid():
-        module = sys.modules["rosetta_jax.simulation.simulate"]
-        monkeypatch.setattr(module, "all_beyond_a_chunk", lambda network, dt: False)
-
-    return forbid
-
-
 @pytest.mark.parametrize(
     "name, phase",
     [("columns", False), ("oscillators", False), ("oscillators", True), ("phases", True)],
 )
-def test_chunks_and_steps_give_the_same(name, phase, step_by_step):
+def test_chunks_and_steps_give_the_same(name, phase):
     drive = rj.Sinusoid(0.3, 7.0)
     network = brain(name, phase, noise=rj.WhiteNoise(0.05), drive=drive, sensor=rj.WhiteNoise(0.01))
-    assert all_beyond_a_chunk(network, DT)
+    assert formulate(network, DT).name == "slices"
 
-    def run():
+    def run(transport):
         return rj.simulate(
-            network, 0.31, DT, key=jax.random.key(1), transient=0.02, save=("signal", "states")
+            network,
+            0.31,
+            DT,
+            key=jax.random.key(1),
+            transient=0.02,
+            save=("signal", "states"),
+            transport=transport,
         )
 
-    chunked = run()
-    step_by_step()
-    plain = run()
+    chunked, plain = run("slices"), run("ring")
     assert chunked.succeeded
     for found, expected in zip(jax.tree.leaves(chunked), jax.tree.leaves(plain), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-12)
@@ -108,28 +102,29 @@ def test_the_block_changes_nothing(block):
     np.testing.assert_allclose(runs[0], runs[1], rtol=1e-12)
 
 
-@pytest.mark.parametrize("steps, chunks", [(8.9, False), (9.0, False), (9.01, True), (30.0, True)])
+@pytest.mark.parametrize("steps, chunks", [(8.9, False), (8.99, False), (9.01, True), (30.0, True)])
 def test_chunks_are_for_links_longer_than_one(steps, chunks):
     links = rj.Connectome([[0.0, 1.0], [1.0, 0.0]], np.array([[0, 1], [1, 0]]) * steps * PER_STEP)
-    assert all_beyond_a_chunk(rj.Network(rj.StuartLandau(), links, speed=SPEED), DT) is chunks
+    found = formulate(rj.Network(rj.StuartLandau(), links, speed=SPEED), DT)
+    assert (found.near is None) is chunks
 
 
 def test_what_is_traced_or_has_no_links_goes_step_by_step():
-    network, found = brain("columns"), []
+    network, found = brain("columns", max_delay=0.05), []
     jax.eval_shape(
-        lambda speed: found.append(all_beyond_a_chunk(rj.replace(network, {"speed": speed}), DT)),
+        lambda speed: found.append(formulate(rj.replace(network, {"speed": speed}), DT).name),
         jax.ShapeDtypeStruct((), float),
     )
-    assert found == [False]
-    assert not all_beyond_a_chunk(rj.alone(rj.StuartLandau()), DT)
+    assert found == ["ring"]
+    assert formulate(rj.alone(rj.StuartLandau()), DT).name == "at once"
 
 
-def test_lanes_and_gradients_are_those_of_steps(step_by_step):
+def test_lanes_and_gradients_are_those_of_steps():
     network = brain("columns")
 
-    def power(values):
+    def power(values, transport=None):
         changed = rj.replace(network, {"gain": values[0], "rung.inhibitory_gain": values[1]})
-        signal = rj.simulate(changed, 0.2, DT).signal
+        signal = rj.simulate(changed, 0.2, DT, transport=transport).signal
         return jnp.mean((signal - 5.0) ** 2)
 
     values = jnp.array([[3.0, 22.0], [2.0, 20.0]])
@@ -138,8 +133,7 @@ def test_lanes_and_gradients_are_those_of_steps(step_by_step):
     step = 1e-5 * values[0, 1]
     ahead, behind = (power(values[0] + jnp.array([0.0, s])) for s in (step, -step))
     assert float(chunked[1][0, 1]) == pytest.approx(float((ahead - behind) / (2 * step)), rel=1e-6)
-    step_by_step()
-    plain = jax.jit(jax.vmap(jax.value_and_grad(power)))(values)
+    plain = jax.jit(jax.vmap(jax.value_and_grad(partial(power, transport="ring"))))(values)
     for found, expected in zip(jax.tree.leaves(chunked), jax.tree.leaves(plain), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-9)
 
@@ -152,8 +146,20 @@ def test_a_delay_beyond_the_room_is_a_status():
 
 def test_a_slice_lies_within_its_row():
     network = brain("columns")
-    found = slices(network, jnp.asarray(DT), 41)
-    column = np.asarray(found.place) - 41 * np.arange(NODES)[None, :]
-    linked = np.asarray(network.connectome.weights) != 0
-    assert column[linked].min() >= 0 and (column + CHUNK)[linked].max() <= 40
-    assert column.min() >= 0 and (column + CHUNK).max() <= 40
+    far = transport(network, jnp.asarray(DT), formulate(network, DT)).far
+    assert far is not None
+    assert int(far.reads.back.min()) >= CHUNK and int(far.reads.back.max()) <= far.rows
+
+
+@pytest.mark.parametrize("tile", [1, 40, 90])
+def test_tiles_of_targets_change_nothing(tile, monkeypatch):
+    network = brain("oscillators", phase=True)
+
+    def run():
+        return rj.simulate(network, 0.1, DT, key=jax.random.key(0)).signal
+
+    whole = run()
+    jax.clear_caches()
+    monkeypatch.setattr("rosetta_jax.network.transport.slices._TILE", tile * 16)
+    np.testing.assert_allclose(run(), whole, rtol=1e-12)
+    jax.clear_caches()

@@ -8,12 +8,8 @@ from oracles import delayed_heun
 
 import rosetta_jax as rj
 from rosetta_jax.network import Connectome, Network
-from rosetta_jax.network.transport import (
-    History,
-    history_rows,
-    may_be_below_step,
-    transport,
-)
+from rosetta_jax.network.transport import formulate, transport
+from rosetta_jax.network.transport.ring import History
 from rosetta_jax.results import Status
 from rosetta_jax.rungs import HarmonicOscillator, JansenRit
 from rosetta_jax.simulation import simulate
@@ -38,7 +34,7 @@ def lengths_in_steps(kind: str, nodes: int) -> np.ndarray:
         return random.integers(0, 6, (nodes, nodes)).astype(float)
     if kind == "below a step":
         return random.uniform(0, 0.99, (nodes, nodes))
-    lengths = random.uniform(0, 12, (nodes, nodes))
+    lengths = random.uniform(*((9.1, 30) if kind == "long" else (0, 12)), (nodes, nodes))
     if kind == "one huge":
         lengths[0, -1] = 171.7
     return lengths
@@ -52,7 +48,10 @@ CASES = [
     ("one huge", 4),
     ("mixed", 2),
     ("mixed", 1),
+    ("sparse", 9),
+    ("long", 6),
 ]
+SHARES = {"sparse": 0.2}
 
 
 def harmonic_field(weights, coupling):
@@ -67,11 +66,21 @@ def harmonic_field(weights, coupling):
     return field
 
 
+BOTH = [("mixed", 6, "additive"), ("one huge", 4, "additive"), ("sparse", 9, "diffusive")]
+
+
 @pytest.mark.parametrize(
-    "kind, nodes, coupling", [(*case, "additive") for case in CASES] + [("mixed", 6, "diffusive")]
+    "name, kind, nodes, coupling",
+    [("ring", *case, "additive") for case in CASES]
+    + [(name, *case) for name in ("split", "ring and slices") for case in BOTH]
+    + [("slices", "long", 6, "additive"), (None, "mixed", 6, "diffusive")],
 )
-def test_two_channels_arrive_as_in_the_oracle(kind, nodes, coupling):
-    weights, lengths = random_weights(nodes, 1), PER_STEP * lengths_in_steps(kind, nodes)
+@pytest.mark.parametrize("delays", ["interpolated", "rounded"])
+def test_two_channels_arrive_as_in_the_oracle(name, delays, kind, nodes, coupling):
+    weights, lengths = (
+        random_weights(nodes, 1, SHARES.get(kind, 0.6)),
+        lengths_in_steps(kind, nodes),
+    )
     if kind == "one huge":
         weights[0, -1] = 0.5
     phase, size = 2 * np.pi * np.arange(nodes) / nodes, 1 + 0.1 * np.arange(nodes)
@@ -79,20 +88,24 @@ def test_two_channels_arrive_as_in_the_oracle(kind, nodes, coupling):
     def past(t, module):
         return module.stack([size * module.cos(9 * t + phase), size * module.sin(7 * t + phase)])
 
-    brain = Network(HarmonicOscillator(), Connectome(weights, lengths), coupling, GAIN, SPEED)
+    brain = Network(
+        HarmonicOscillator(), Connectome(weights, PER_STEP * lengths), coupling, GAIN, SPEED
+    )
     found = simulate(
         brain,
         STEPS * DT,
         DT,
         save=("signal", "states"),
         past=lambda t: HarmonicOscillator.State(*past(t, jnp)),
+        delays=delays,
+        transport=name,
     ).states
     exact = delayed_heun(
         harmonic_field(weights, coupling),
         lambda state: state,
         lambda t: past(t, np),
         weights,
-        lengths * 1e-3 / SPEED,
+        (np.rint(lengths) if delays == "rounded" else lengths) * DT,
         DT,
         STEPS - 1,
     )
@@ -173,8 +186,9 @@ def test_a_delay_too_long_for_the_history_is_a_status_and_leaves_no_number():
 def test_the_longest_delay_fits_its_own_history(steps):
     connectome = Connectome([[0, 1.0], [1.0, 0]], np.full((2, 2), PER_STEP * steps))
     brain = Network(HarmonicOscillator(), connectome, speed=SPEED)
-    moving = transport(brain, jnp.asarray(DT), history_rows(brain, DT))
-    assert not bool(moving.too_long)
+    for name in ("ring", None):
+        moving = transport(brain, jnp.asarray(DT), formulate(brain, DT, name=name))
+        assert not bool(moving.too_long)
 
 
 def pair(steps: float, speed=SPEED) -> Network:
@@ -187,16 +201,16 @@ def pair(steps: float, speed=SPEED) -> Network:
     )
 
 
-@pytest.mark.parametrize("steps, expected", [(0.0, True), (0.9, True), (1.0, True), (1.1, False)])
+@pytest.mark.parametrize("steps, expected", [(0.0, True), (0.9, True), (1.0, False), (1.1, False)])
 def test_links_below_a_step_are_known_before_the_march(steps, expected):
-    assert may_be_below_step(pair(steps), DT) is expected
+    assert formulate(pair(steps), DT).at_once is expected
 
 
 def test_lone_nodes_carry_nothing_and_pay_nothing():
     lone = rj.alone(rj.StuartLandau(), nodes=3)
-    assert not may_be_below_step(lone, DT)
+    assert not formulate(lone, DT).at_once
     linked = rj.Network(rj.StuartLandau(), rj.Connectome(np.ones((3, 3)) - np.eye(3)))
-    assert may_be_below_step(linked, DT)
+    assert formulate(linked, DT).at_once
     programs = [
         str(jax.make_jaxpr(lambda each=each: rj.simulate(each, 0.01, 1e-3).signal)())
         for each in (lone, linked)
@@ -215,8 +229,8 @@ def test_lone_nodes_carry_nothing_and_pay_nothing():
 
 def test_traced_delays_may_be_below_a_step():
     found = []
-    jax.eval_shape(lambda speed: found.append(may_be_below_step(pair(5.0, speed), DT)), SPEED)
-    assert found == [True]
+    jax.eval_shape(lambda speed: found.append(formulate(pair(5.0, speed), DT)), SPEED)
+    assert found[0].at_once and found[0].name == "ring"
 
 
 @pytest.mark.parametrize("steps", [0.9, 5.3])
@@ -232,4 +246,4 @@ def test_the_history_is_a_window_of_the_last_rows_oldest_first():
     history = History(rows=jnp.zeros((1, 12)), newest=jnp.int32(2), due=jnp.zeros((1, 2)))
     for step in range(5):
         history = history.push(jnp.full((1, 2), float(step)))
-    np.testing.assert_array_equal(history.window(), [[2.0, 2.0, 3.0, 3.0, 4.0, 4.0]])
+    np.testing.assert_array_equal(history.window(2), [[2.0, 2.0, 3.0, 3.0, 4.0, 4.0]])

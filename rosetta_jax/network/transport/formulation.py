@@ -1,0 +1,180 @@
+"""Which formulation of the transport suits a network: chosen by its size, its delays and what is known of them.
+
+| formulation | short links (up to nine steps) | long links | chosen for | |---|---|---|---| | `at once` | | |
+no delays: one product of matrix and vector | | `ring` | gathered, one value a step | gathered | delays traced,
+or mostly short | | `split` | pushed through one matrix | read for eight steps at once | some short delays, few
+nodes | | `ring and slices` | gathered | read for eight steps at once | some short delays, more nodes | |
+`slices` | | read for eight steps at once | delays all beyond nine steps |
+
+Where weights, lengths and speed are numbers when a march is planned, only links that carry weight are read: of
+a sparse connectome as many a node as the node with most has.
+"""
+
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosetta_jax import _checks
+from rosetta_jax._types import Array, Int
+from rosetta_jax.network.network import Network, delays_known, longest_delay
+from rosetta_jax.network.transport.slices import CHUNK
+
+# What reads the short links and the long ones.
+FORMULATIONS = {
+    "at once": (None, None),
+    "ring": ("ring", None),
+    "split": ("pushed", "slices"),
+    "ring and slices": ("ring", "slices"),
+    "slices": (None, "slices"),
+}
+DELAYS = ("interpolated", "rounded")
+# A matrix of pushes of more numbers falls out of the cache.
+_LARGEST_PUSH = 2**19
+# Slices pay where they take so much of the links off the ring.
+_FEWEST_FAR = 0.25
+
+
+class Formulation(eqx.Module):
+    """How links are read: by name, and the sources of short and of long ones where delays are known.
+
+    `whole` are the delays in whole steps where they are known; `rows` is the longest a march has room for, and
+    `ahead` the longest pushed.
+    """
+
+    whole: Int[Array, "nodes nodes"] | None
+    near_sources: Int[Array, "nodes near"] | None
+    far_sources: Int[Array, "nodes far"] | None
+    name: str = eqx.field(static=True)
+    at_once: bool = eqx.field(static=True)
+    rounded: bool = eqx.field(static=True)
+    rows: int = eqx.field(static=True)
+    ahead: int = eqx.field(static=True)
+
+    @property
+    def near(self) -> str | None:
+        """What reads the short links: "ring", "pushed" or None."""
+        return FORMULATIONS[self.name][0]
+
+    @property
+    def far(self) -> str | None:
+        """What reads the long links: "slices" or None."""
+        return FORMULATIONS[self.name][1]
+
+    @property
+    def chunk(self) -> int:
+        """Steps read at once."""
+        return 1 if self.far is None else CHUNK
+
+
+def formulate(
+    network: Network, dt: float, delays: str = "interpolated", name: str | None = None
+) -> Formulation:
+    """The formulation for steps of `dt` (s), of the given `name` or the fastest; `delays` as in `rj.simulate`.
+
+    Raises `ValueError` for a name that is not there or does not suit the delays.
+    """
+    rounded = _checks.one_of("delays", delays, DELAYS) == "rounded"
+    if name is not None:
+        _checks.one_of("transport", name, FORMULATIONS)
+    rows = history_rows(network, dt)
+    if not delays_known(network):
+        return _unknown(network, rows, rounded, name)
+    weights = np.asarray(network.connectome.weights)
+    linked = weights != 0
+    if network.connectome.lengths is None:
+        return _named(
+            name, Formulation(None, None, None, "at once", bool(linked.any()), rounded, 0, 0)
+        )
+    lengths = np.asarray(network.connectome.lengths, dtype=float)
+    in_steps = lengths / (1000 * float(network.speed) * dt)
+    # Single precision may put a delay of whole steps on either side.
+    whole = np.rint(in_steps) if rounded else np.floor(in_steps * (1 + 1e-6))
+    whole = np.where(linked, whole, 1).astype(int)
+    short = linked & (whole == 0)
+    # One for which there is no room is not read: it fails as a whole.
+    far = linked & (whole > CHUNK) & (whole <= rows)
+    near = linked & (whole <= CHUNK)
+    if rounded:
+        near = near & ~short
+    chosen = _fastest(near, far) if name is None else _suiting(name, near, far)
+    if FORMULATIONS[chosen][1] is None:
+        near, far = near | far, np.zeros_like(far)
+    return Formulation(
+        whole=_known(whole),
+        near_sources=None if chosen == "split" else _sources(near),
+        far_sources=_sources(far),
+        name=chosen,
+        at_once=bool(short.any()),
+        rounded=rounded,
+        rows=rows,
+        ahead=max(int(whole[near].max(initial=0)), 1) + (0 if rounded else 1),
+    )
+
+
+def history_rows(network: Network, dt: float) -> int:
+    """How many steps of history the delays of `network` need at step `dt`; 0 without delays."""
+    if network.connectome.lengths is None:
+        return 0
+    longest = longest_delay(network) if network.max_delay is None else network.max_delay
+    return math.floor(longest / dt * (1 + 1e-6)) + 1
+
+
+def _unknown(network: Network, rows: int, rounded: bool, name: str | None) -> Formulation:
+    """The formulation for weights, lengths or speed that are traced: any link may be there, and be short."""
+    found = "at once" if network.connectome.lengths is None else "ring"
+    return _named(name, Formulation(None, None, None, found, True, rounded, rows, 0))
+
+
+def _named(name: str | None, found: Formulation) -> Formulation:
+    if name not in (None, found.name):
+        raise ValueError(
+            f"`transport` {name!r} does not suit this network, whose links can only be read as {found.name!r}: "
+            "its delays are none, or traced and so not known when the march is planned. Leave it out."
+        )
+    return found
+
+
+def _suiting(name: str, near: np.ndarray, far: np.ndarray) -> str:
+    """The name, where there are links for each of its parts and no others."""
+    if name == "ring":
+        return name
+    for part, links, length in zip(
+        FORMULATIONS[name], (near, far), ("up to", "beyond"), strict=True
+    ):
+        if (part is None) == bool(links.any()):
+            raise ValueError(
+                f"`transport` {name!r} reads {'no' if part is None else 'some'} links {length} {CHUNK + 1} "
+                f"steps long, and the network has {int(links.sum())} such: take another of "
+                f"{sorted(FORMULATIONS)}, or leave it out for the fastest."
+            )
+    return name
+
+
+def _fastest(near: np.ndarray, far: np.ndarray) -> str:
+    nodes, links = near.shape[0], int(near.sum() + far.sum())
+    if not far.any() or far.sum() < _FEWEST_FAR * links:
+        return "ring"
+    if not near.any():
+        return "slices"
+    pushes = (CHUNK + 1) * nodes**2
+    return "split" if pushes <= _LARGEST_PUSH else "ring and slices"
+
+
+def _sources(linked: np.ndarray) -> Int[Array, "nodes links"] | None:
+    """The sources of each node's links, filled up with the node itself; None where that spares nothing."""
+    nodes = linked.shape[0]
+    most = max(int(linked.sum(axis=1).max()), 1)
+    if most >= nodes - 1:
+        return None
+    order = np.argsort(~linked, axis=1, kind="stable")[:, :most]
+    itself = np.arange(nodes)[:, None]
+    return _known(np.where(np.take_along_axis(linked, order, axis=1), order, itself))
+
+
+def _known(values: np.ndarray) -> Array:
+    """The values as an array that stays concrete where all else is traced."""
+    with jax.ensure_compile_time_eval():
+        return jnp.asarray(values, dtype=jnp.int32)

@@ -1,0 +1,88 @@
+r"""Links longer than a chunk of steps, read for the whole chunk at once.
+
+All that arrives over them in the next eight steps was sent before the first of these, so a link reads it as one
+slice of eight values from a row of the history, where step by step it would gather eight times. The sum over
+links is a product of a row of weights with those slices.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from rosetta_jax._types import Array, Float, Int
+from rosetta_jax.network.links import rotated
+from rosetta_jax.network.transport.reads import Reads, Sent
+
+# Steps read at once: eight numbers fill a register.
+CHUNK = 8
+# Numbers copied at once, that they may stay in the cache until they are summed.
+_TILE = 2**18
+# What nodes sent, the oldest first.
+Rows = Float[Array, "channels nodes rows *lanes"]
+
+
+class Slices(eqx.Module):
+    """The links of each node, a value each, at least a chunk of steps back, and `rows` steps of history."""
+
+    reads: Reads
+    rows: int = eqx.field(static=True)
+
+    def begin(self, past: Float[Array, "steps channels nodes *lanes"]) -> tuple[Rows, Sent]:
+        """The history after `rows + 1` past values, the oldest first, and what arrives now."""
+        sent = jnp.moveaxis(past[-self.rows - 1 :], 0, 2)
+        return sent[:, :, 1:], self.ahead(sent[:, :, :-1])[0]
+
+    def ahead(self, history: Rows) -> Float[Array, "chunk channels nodes *lanes"]:
+        """What arrives at the end of each step of the next chunk."""
+        reads = self.reads
+        place = reads.sources * self.rows + self.rows - reads.back
+        nodes, links = place.shape
+        size = CHUNK * links * history.shape[0] * (history.shape[3] if history.ndim > 3 else 1)
+        tile = max(1, _TILE // size)
+        if nodes <= tile:
+            return jnp.moveaxis(self._read(history, place, reads.soon, reads.turn), 2, 0)
+
+        def one(_: None, part: tuple) -> tuple[None, Array]:
+            return None, jnp.moveaxis(self._read(history, *part), 1, 0)
+
+        parts = jax.tree.map(lambda each: _tiled(each, tile), (place, reads.soon, reads.turn))
+        _, found = jax.lax.scan(one, None, parts)
+        found = found.reshape(-1, *found.shape[2:])[:nodes]
+        return jnp.moveaxis(found, (2, 1, 0), (0, 1, 2))
+
+    def after(self, history: Rows, sent: Float[Array, "chunk channels nodes *lanes"]) -> Rows:
+        """The history with what a chunk of steps has sent."""
+        return jnp.concatenate([history[:, :, CHUNK:], jnp.moveaxis(sent, 0, 2)], axis=2)
+
+    def _read(
+        self,
+        history: Rows,
+        place: Int[Array, "targets links"],
+        weights: Float[Array, "targets links"],
+        turn: Float[Array, "targets links"] | None,
+    ) -> Float[Array, "channels targets chunk *lanes"]:
+        gathered = [_slices(channel, place) for channel in history]
+        if turn is not None:
+            angles = turn.reshape(turn.shape + (1,) * (gathered[0].ndim - 2))
+            gathered = rotated(gathered, angles)
+        return jnp.stack([jnp.einsum("ij,ijt...->it...", weights, each) for each in gathered])
+
+
+def _slices(
+    channel: Float[Array, "nodes rows *lanes"], place: Int[Array, "targets links"]
+) -> Float[Array, "targets links chunk *lanes"]:
+    flat = channel.reshape(-1, *channel.shape[2:])
+    numbers = jax.lax.GatherDimensionNumbers(
+        offset_dims=tuple(range(2, 2 + flat.ndim)), collapsed_slice_dims=(), start_index_map=(0,)
+    )
+    found = jax.lax.gather(
+        flat, place[..., None], numbers, (CHUNK, *flat.shape[1:]), mode="promise_in_bounds"
+    )
+    # A barrier keeps the slices copies: fused into the sums they become slow scalar loops.
+    return jax.lax.optimization_barrier(found)
+
+
+def _tiled(array: Array, tile: int) -> Array:
+    """The rows in tiles of so many, the last one filled up with zeros, which weigh nothing."""
+    rest = -array.shape[0] % tile
+    return jnp.pad(array, ((0, rest), (0, 0))).reshape(-1, tile, array.shape[1])

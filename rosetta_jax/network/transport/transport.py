@@ -1,0 +1,132 @@
+r"""The transport between regions: $a_{c,i}(t) = \sum_j C_{ij}\, s_{c,j}(t - \tau_{ij})$, marched in steps.
+
+Delays are read by linear interpolation between the steps of a history. What arrives at the end of a step is
+also what arrives at the start of the next, so one read a step serves every stage. A delay below the step is
+read from the stage itself: clamping such delays to a step, as is common, costs the order. At a stage a share
+$\theta$ into the step, $a(\theta) = (1-\theta)\, a_n + \theta\, a_{n+1} + P s(\theta)$ with $a_n$, $a_{n+1}$
+the known parts and $P_{ij} = C_{ij} (1-f_{ij})$ where the delay is $f_{ij}$ of a step.
+
+Short links are near, read or pushed in each step; long ones are far, read for a chunk of steps at once
+(`rosetta_jax.network.transport.formulation` tells which when). All give the same numbers, to rounding.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Bool
+
+from rosetta_jax._types import Array, Channels, Float, Pairwise, Scalar
+from rosetta_jax.network.links import Links, by_source, carried_by_source, turned
+from rosetta_jax.network.network import Network
+from rosetta_jax.network.transport.formulation import Formulation
+from rosetta_jax.network.transport.pushed import Pushed, pushed
+from rosetta_jax.network.transport.reads import Reads, Sent, Steps, at_once, reads, steps
+from rosetta_jax.network.transport.ring import Ring
+from rosetta_jax.network.transport.slices import CHUNK, Slices
+
+
+class Transport(eqx.Module):
+    """The transport of one network at one step length, fixed through a march.
+
+    `at_once` alone is `[source, target]`. `near` changes its memory in each step, `far` once a chunk.
+    """
+
+    at_once: Links | None
+    near: Ring | Pushed | None
+    far: Slices | None
+    too_long: Bool[Array, ""]
+    rows: int = eqx.field(static=True)
+
+    @property
+    def chunk(self) -> int:
+        """Steps that are read at once."""
+        return 1 if self.far is None else CHUNK
+
+    @property
+    def delayed(self) -> bool:
+        """Whether anything arrives that was sent before."""
+        return self.near is not None or self.far is not None
+
+    def stage(self, sent: Channels) -> Channels:
+        """What arrives at a stage from the stage itself, through delays below the step."""
+        if self.at_once is None:
+            return jnp.zeros_like(sent)
+        return carried_by_source(self.at_once, sent)
+
+    def begin(
+        self, past: Float[Array, "steps channels nodes *lanes"]
+    ) -> tuple[Any, Any, Sent | None]:
+        """The memories of far and near links after `rows + 1` past values, and what arrives now."""
+        history = memory = arriving = None
+        if self.far is not None:
+            history, arriving = self.far.begin(past)
+        if self.near is not None:
+            memory, soon = self.near.begin(past)
+            arriving = soon if arriving is None else arriving + soon
+        return history, memory, arriving
+
+    def ahead(self, history: Any) -> Float[Array, "chunk channels nodes *lanes"] | None:
+        """What arrives over far links at the end of each step of the next chunk."""
+        return None if self.far is None else self.far.ahead(history)
+
+    def advance(self, memory: Any, sent: Sent, far: Sent | None) -> tuple[Any, Sent | None]:
+        """The memory of near links with what is `sent` now, and the known part of what arrives a step later."""
+        if self.near is None:
+            return memory, far
+        memory, arriving = self.near.advance(memory, sent)
+        return memory, arriving if far is None else arriving + far
+
+    def after(self, history: Any, sent: Float[Array, "chunk channels nodes *lanes"]) -> Any:
+        """The memory of far links with what a chunk of steps has sent."""
+        assert self.far is not None
+        return self.far.after(history, sent)
+
+
+def transport(network: Network, dt: Scalar, formulation: Formulation) -> Transport:
+    """The transport of `network` at step `dt`, formulated as `formulation` says.
+
+    A delay that does not fit sets `too_long`; it is never clamped.
+    """
+    weights, phase = network.connectome.weights, network.connectome.phase
+    if network.connectome.lengths is None:
+        matrix = by_source(network.links()) if formulation.at_once else None
+        return Transport(matrix, None, None, jnp.asarray(False), 0)
+    rows = formulation.rows
+    found = steps(network, dt, rows, formulation.rounded, formulation.whole)
+    within = at_once(weights, found) if formulation.at_once else None
+    return Transport(
+        at_once=None if within is None else by_source(turned(within, phase, network.channels)),
+        near=_near(network, found, formulation),
+        far=_far(weights, phase, found, formulation),
+        too_long=found.too_long,
+        rows=rows,
+    )
+
+
+def _near(network: Network, found: Steps, formulation: Formulation) -> Ring | Pushed | None:
+    weights, phase = network.connectome.weights, network.connectome.phase
+    if formulation.near is None:
+        return None
+    if formulation.near == "pushed":
+        near = jnp.where(found.whole > CHUNK, 0.0, weights)
+        return pushed(reads(near, phase, found, None), formulation.ahead, network.channels)
+    if formulation.far is not None:
+        weights = jnp.where(found.whole > CHUNK, 0.0, weights)
+    rows = formulation.rows if formulation.far is None else CHUNK
+    return Ring(_within(reads(weights, phase, found, formulation.near_sources), 0, rows - 1), rows)
+
+
+def _far(
+    weights: Pairwise, phase: Pairwise | None, found: Steps, formulation: Formulation
+) -> Slices | None:
+    if formulation.far is None:
+        return None
+    far = jnp.where(found.whole > CHUNK, weights, 0.0)
+    links = reads(far, phase, found, formulation.far_sources).each_once()
+    return Slices(_within(links, CHUNK, formulation.rows), formulation.rows)
+
+
+def _within(links: Reads, least: int, most: int) -> Reads:
+    """The same reads with places within reach; those out of it have no weight, or fail as a whole."""
+    return eqx.tree_at(lambda each: each.back, links, jnp.clip(links.back, least, most))
