@@ -7,8 +7,11 @@ from jax.typing import ArrayLike
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Bool, Complex, Float, Nodal, Pairwise, Series
-from rosetta_jax.observe.spectrum import cross_spectrum
+from rosetta_jax.observe.spectrum import Cut, cut_series, density_scale, transformed_segments
 from rosetta_jax.observe.synchrony import analytic_signal
+
+# Overlap, window and detrending of the segments that a band is taken from.
+WELCH = (0.5, "hann", "constant")
 
 
 def covariance(signal: ArrayLike) -> Pairwise:
@@ -21,7 +24,7 @@ def covariance(signal: ArrayLike) -> Pairwise:
     finite and at least two samples long.
     """
     centred = _centred(_checks.series("signal", signal))
-    return _inner(centred) / (centred.shape[0] - 1)
+    return inner_products(centred) / (centred.shape[0] - 1)
 
 
 def functional_connectivity(
@@ -49,7 +52,7 @@ def functional_connectivity(
     if band is not None:
         return _in_band(signal, band, dt, segment)
     unit, constant = _standardised(_checks.series("signal", signal))
-    return jnp.where(constant[:, None] | constant[None, :], jnp.nan, _inner(unit))
+    return jnp.where(constant[:, None] | constant[None, :], jnp.nan, inner_products(unit))
 
 
 def envelope_connectivity(
@@ -76,7 +79,7 @@ def envelope_connectivity(
     turning = analytic_signal(signal, dt, band)
     unit, constant = _standardised(jnp.abs(turning))
     if not orthogonalise:
-        return jnp.where(constant[:, None] | constant[None, :], jnp.nan, _inner(unit))
+        return jnp.where(constant[:, None] | constant[None, :], jnp.nan, inner_products(unit))
     # One node at a time, and again in a reverse gradient: all pairs at once need nodes copies of the signal.
     one_way = jax.lax.map(
         jax.checkpoint(lambda node: _beside(turning, *node)), (turning.T, unit.T, constant)
@@ -101,20 +104,40 @@ def _beside(
 def _in_band(
     signal: ArrayLike, band: tuple[float, float], dt: ArrayLike | None, segment: ArrayLike
 ) -> Pairwise:
-    low, high = _checks.band("band", band)
+    _checks.band("band", band)
     if dt is None:
         raise ValueError(
             "`dt` is missing, which the connectivity of a `band` needs: give the sampling interval in seconds."
         )
-    crossed = cross_spectrum(signal, dt, segment=segment)
-    dt, segment = _checks.known("dt", dt, "s"), _checks.known("segment", segment, "s")
-    frequencies = np.fft.rfftfreq(round(segment / dt), dt)
+    signal = _checks.series("signal", signal)
+    cut = cut_series(signal.shape[0], dt, segment, *WELCH)
+    return normalised(band_covariance(signal, cut, band_bins(band, cut)))
+
+
+def band_bins(band: tuple[float, float], cut: Cut) -> np.ndarray:
+    """Which bins of a segment lie in a band: (frequencies,), at least one of them true."""
+    low, high = _checks.band("band", band)
+    frequencies = np.fft.rfftfreq(cut.length, cut.dt)
     inside = (frequencies >= low) & (frequencies <= high)
     if not inside.any():
         raise ValueError(
-            f"`band` {band} Hz holds no bin of segments of {segment} s: widen it, or lengthen `segment`."
+            f"`band` {band} Hz holds no bin of segments of {cut.length * cut.dt:g} s: widen it, or lengthen "
+            "`segment`."
         )
-    covariance = jnp.sum(crossed.density.real[inside], axis=0)
+    return inside
+
+
+def band_covariance(signal: Series, cut: Cut, inside: np.ndarray) -> Pairwise:
+    """The real part of the cross spectra of all segments, summed over the bins `inside`, up to a factor."""
+    _, window, detrend = WELCH
+    transformed = transformed_segments(signal, cut, window, detrend)[:, inside]
+    scale = jnp.sqrt(density_scale(cut.length, cut.dt, window, signal.dtype)[inside])[None, :, None]
+    parts = jnp.concatenate([transformed.real * scale, transformed.imag * scale])
+    return inner_products(parts.reshape(-1, signal.shape[1]))
+
+
+def normalised(covariance: Pairwise) -> Pairwise:
+    """The correlation of a covariance."""
     scale = jnp.sqrt(jnp.diagonal(covariance))
     return covariance / (scale[:, None] * scale[None, :])
 
@@ -151,5 +174,5 @@ def _centred(signal: Series) -> Series:
     return centred - jnp.mean(centred, axis=0, keepdims=True)
 
 
-def _inner(series: Series) -> Pairwise:
+def inner_products(series: Series) -> Pairwise:
     return jnp.matmul(series.T, series, precision=jax.lax.Precision.HIGHEST)

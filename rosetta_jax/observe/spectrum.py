@@ -97,9 +97,9 @@ def power_spectrum(
     signal, cut = _edge(signal, dt, segment, overlap, window, detrend)
     if frequencies is not None:
         return _power_at(_asked(frequencies, cut.dt), signal, cut, window, detrend)
-    transformed = _transformed(signal, cut, window, detrend)
+    transformed = transformed_segments(signal, cut, window, detrend)
     squared = jnp.mean(transformed.real**2 + transformed.imag**2, axis=0)
-    scale = _scale(cut.length, cut.dt, window, signal.dtype)
+    scale = density_scale(cut.length, cut.dt, window, signal.dtype)
     return PowerSpectrum(_bins(cut.length, cut.dt, signal.dtype), squared * scale[:, None])
 
 
@@ -141,13 +141,12 @@ def coherence(
     coherence is 1 whatever the data.
     """
     signal, cut = _edge(signal, dt, segment, overlap, window, detrend)
-    if cut.count < 2:
-        raise ValueError("`segment` leaves one segment, whose coherence is always 1: shorten it.")
-    density = _crossed(signal, cut, window, detrend)
-    power = jnp.diagonal(density, axis1=1, axis2=2).real
-    squared = density.real**2 + density.imag**2
-    normalised = squared / (power[:, :, None] * power[:, None, :])
-    return Coherence(_bins(cut.length, cut.dt, signal.dtype), normalised)
+    require_averages(cut)
+    return coherent(
+        CrossPowerSpectrum(
+            _bins(cut.length, cut.dt, signal.dtype), _crossed(signal, cut, window, detrend)
+        )
+    )
 
 
 def through_window(
@@ -190,7 +189,7 @@ def through_window(
     weights = jnp.asarray(_cosine_weights(grid, dt * np.arange(length)), density.dtype)
     lagged = jnp.matmul(weights, density, precision=jax.lax.Precision.HIGHEST)
     expected = _expected_square(lagged, _window(window, length), detrend)
-    scale = _scale(length, dt, window, density.dtype)
+    scale = density_scale(length, dt, window, density.dtype)
     return PowerSpectrum(_bins(length, dt, density.dtype), expected * scale[:, None])
 
 
@@ -232,7 +231,7 @@ def welch_standard_error(
     return 1 / math.sqrt(welch_averages(samples, segment_samples, overlap, window))
 
 
-class _Cut(NamedTuple):
+class Cut(NamedTuple):
     """How a series is cut: `count` segments of `length` samples, `step` samples apart."""
 
     dt: float
@@ -243,19 +242,41 @@ class _Cut(NamedTuple):
 
 def _edge(
     signal: Any, dt: Any, segment: Any, overlap: float, window: str, detrend: str
-) -> tuple[Series, _Cut]:
+) -> tuple[Series, Cut]:
     """The checked signal and how to cut it."""
     signal = _checks.series("signal", signal)
+    return signal, cut_series(signal.shape[0], dt, segment, overlap, window, detrend)
+
+
+def cut_series(
+    samples: int, dt: Any, segment: Any, overlap: float, window: str, detrend: str
+) -> Cut:
+    """How a series of `samples` is cut, with the checks of `power_spectrum`."""
     _checks.one_of("window", window, _WINDOWS)
     _checks.one_of("detrend", detrend, _DETRENDS)
     dt, length = _lengths(dt, segment)
     step = _step(length, overlap)
-    if length > signal.shape[0]:
+    if length > samples:
         raise ValueError(
             f"`segment` of {float(segment):g} s is {length} samples at dt = {dt:g} s, but "
-            f"`signal` has {signal.shape[0]}: shorten `segment`, or check that time leads."
+            f"`signal` has {samples}: shorten `segment`, or check that time leads."
         )
-    return signal, _Cut(dt, length, step, _count(signal.shape[0], length, step))
+    return Cut(dt, length, step, _count(samples, length, step))
+
+
+def require_averages(cut: Cut) -> Cut:
+    """`cut`, which must be into two segments at least."""
+    if cut.count < 2:
+        raise ValueError("`segment` leaves one segment, whose coherence is always 1: shorten it.")
+    return cut
+
+
+def coherent(crossed: CrossPowerSpectrum) -> Coherence:
+    """The coherence of averaged cross spectra."""
+    density = crossed.density
+    power = jnp.diagonal(density, axis1=1, axis2=2).real
+    squared = density.real**2 + density.imag**2
+    return Coherence(crossed.frequencies, squared / (power[:, :, None] * power[:, None, :]))
 
 
 def _lengths(dt: Any, segment: Any) -> tuple[float, int]:
@@ -290,7 +311,7 @@ def _bins(length: int, dt: float, dtype: Any) -> Float[Array, " frequencies"]:
     return jnp.asarray(np.fft.rfftfreq(length, dt), dtype)
 
 
-def _scale(length: int, dt: float, window: str, dtype: Any) -> Float[Array, " frequencies"]:
+def density_scale(length: int, dt: float, window: str, dtype: Any) -> Float[Array, " frequencies"]:
     """From the mean squared transform to a one-sided density per hertz."""
     sides = np.full(length // 2 + 1, 2.0)
     sides[0] = 1.0
@@ -314,7 +335,7 @@ def _asked(frequencies: ArrayLike, dt: float) -> Float[Array, " frequencies"]:
 
 
 def _power_at(
-    frequencies: Float[Array, " frequencies"], signal: Series, cut: _Cut, window: str, detrend: str
+    frequencies: Float[Array, " frequencies"], signal: Series, cut: Cut, window: str, detrend: str
 ) -> PowerSpectrum:
     """The estimate at any frequencies, by the transform written out."""
     segments = _tapered(signal, cut, window, detrend)
@@ -324,19 +345,18 @@ def _power_at(
         jnp.mean(jnp.einsum("ft,stn->sfn", part(angle), segments, precision="highest") ** 2, axis=0)
         for part in (jnp.cos, jnp.sin)
     )
-    return PowerSpectrum(
-        frequencies, squared * (2 * cut.dt / np.sum(_window(window, cut.length) ** 2))
-    )
+    scale = 2 * cut.dt / np.sum(_window(window, cut.length) ** 2)
+    return PowerSpectrum(frequencies, squared * jnp.asarray(scale, signal.dtype))
 
 
-def _transformed(
-    signal: Series, cut: _Cut, window: str, detrend: str
+def transformed_segments(
+    signal: Series, cut: Cut, window: str, detrend: str
 ) -> Complex[Array, "segments frequencies nodes"]:
     return jnp.fft.rfft(_tapered(signal, cut, window, detrend), axis=1)
 
 
 def _tapered(
-    signal: Series, cut: _Cut, window: str, detrend: str
+    signal: Series, cut: Cut, window: str, detrend: str
 ) -> Float[Array, "segments samples nodes"]:
     inside = np.arange(cut.length)
     segments = signal[(cut.step * np.arange(cut.count))[:, None] + inside[None, :]]
@@ -351,12 +371,12 @@ def _tapered(
     return segments * taper[None, :, None]
 
 
-def _crossed(signal: Series, cut: _Cut, window: str, detrend: str) -> CrossSpectrum:
-    transformed = _transformed(signal, cut, window, detrend)
+def _crossed(signal: Series, cut: Cut, window: str, detrend: str) -> CrossSpectrum:
+    transformed = transformed_segments(signal, cut, window, detrend)
     products = jnp.einsum(
         "sfi,sfj->fij", transformed, transformed.conj(), precision=jax.lax.Precision.HIGHEST
     )
-    scale = _scale(cut.length, cut.dt, window, signal.dtype) / cut.count
+    scale = density_scale(cut.length, cut.dt, window, signal.dtype) / cut.count
     return products * scale[:, None, None].astype(products.dtype)
 
 

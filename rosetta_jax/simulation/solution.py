@@ -41,8 +41,9 @@ class Solution(eqx.Module):
     """
 
     times: Float[Array, " time"]
-    signal: Series
+    signal: Series | None
     states: Any
+    reduced: dict[str, Any]
     status: Int[Array, ""]
     seed: Array | None
     settings: Settings = eqx.field(static=True)

@@ -5,7 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rosetta_jax.observe import covariance, functional_connectivity, upper_triangle
+from rosetta_jax.observe import (
+    covariance,
+    cross_spectrum,
+    functional_connectivity,
+    upper_triangle,
+)
 
 
 def mixed(time=300, nodes=4, seed=0):
@@ -52,6 +57,18 @@ def test_a_constant_node_is_nan_and_spares_the_others():
     gradient = jax.grad(lambda x: jnp.nansum(functional_connectivity(x) ** 2))(jnp.asarray(signal))
     assert np.isfinite(gradient).all() and np.abs(gradient[:, 0]).max() > 1e-4
     assert (np.asarray(gradient[:, 2]) == 0).all()
+
+
+@pytest.mark.parametrize("band", [(8.0, 20.0), (0.0, 5.0), (45.0, 50.0)])
+def test_the_connectivity_of_a_band_is_that_of_its_cross_spectrum(band):
+    """The bins at 0 Hz and the Nyquist frequency have half the weight of others."""
+    signal = mixed(700)
+    crossed = cross_spectrum(signal, 0.01, segment=1.0)
+    inside = (crossed.frequencies >= band[0]) & (crossed.frequencies <= band[1])
+    summed = np.asarray(crossed.density.real)[np.asarray(inside)].sum(axis=0)
+    scale = np.sqrt(np.diag(summed))
+    found = functional_connectivity(signal, band=band, dt=0.01, segment=1.0)
+    np.testing.assert_allclose(found, summed / np.outer(scale, scale), rtol=1e-11)
 
 
 @pytest.mark.parametrize("measure", [functional_connectivity, covariance])

@@ -1,0 +1,213 @@
+"""What a run is asked for, checked at the edge and cut into steps, blocks and samples."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import diffrax
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosetta_jax import _checks
+from rosetta_jax._types import Array, Float, PRNGKeyArray
+from rosetta_jax.network import Network
+from rosetta_jax.network.transport import Formulation
+from rosetta_jax.observe.streaming import Reduction
+from rosetta_jax.simulation.draws import PAGE
+from rosetta_jax.simulation.march import Plan
+from rosetta_jax.simulation.saving import decimation
+from rosetta_jax.simulation.solution import Settings
+from rosetta_jax.system import stack_state, unstack_state
+
+SAVES = ("signal", "states")
+# Steps are counted in 32 bits; more bytes than these no machine holds.
+_MOST_STEPS, _MOST_BYTES = 2**31 - 1, 2**36
+# Seconds: shorter steps are always tried. An explicit solver diverges beyond so many time scales a step.
+_LONG_STEP, _BEYOND_STABLE = 0.02, 5.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """Steps of `dt` (s), of which every `factor`-th is a sample; `samples` are asked for after `dropped` ones."""
+
+    dt: float
+    factor: int
+    samples: int
+    dropped: int
+    save: tuple[str, ...]
+    reductions: dict[str, Reduction]
+
+    @property
+    def every(self) -> float:
+        """The time between samples (s)."""
+        return self.factor * self.dt
+
+    @property
+    def times(self) -> Float[Array, " time"]:
+        """The times of the samples (s)."""
+        numbers = (self.dropped + np.arange(self.samples)) * self.every
+        return jnp.asarray(numbers, jnp.result_type(float))
+
+    def plan(
+        self, formulation: Formulation, solver: diffrax.AbstractSolver, block: int | None
+    ) -> Plan:
+        """The march, in blocks of about the root of all steps unless told otherwise."""
+        steps = (self.samples + self.dropped) * self.factor
+        if block is None:
+            size = min(max(64, math.isqrt(steps)), 1024)
+        else:
+            size = _checks.whole("block", block)
+        # Whole pages of noise where they fit, so that none is drawn twice.
+        pages = math.lcm(self.factor, PAGE)
+        unit = pages if block is None and pages <= size else self.factor
+        unit = math.lcm(unit, formulation.chunk)
+        return Plan(
+            samples=self.samples,
+            dropped=self.dropped,
+            block=-(-size // unit) * unit,
+            every=self.every,
+            save=self.save,
+            reductions=self.reductions,
+            decimation=decimation(self.factor),
+            solver=solver,
+        )
+
+    def settings(self, network: Network, solver: Any, adaptive: bool = False) -> Settings:
+        """What the run says of how it was made."""
+        return Settings(
+            rung=type(network.rung).__name__,
+            nodes=network.nodes,
+            coupling=type(network.coupling).__name__,
+            delays=network.connectome.lengths is not None,
+            noise=type(network.noise).__name__ if network.noise is not None else "none",
+            solver=type(solver).__name__,
+            adaptive=adaptive,
+            dt=self.dt,
+            duration=self.samples * self.every,
+            transient=self.dropped * self.every,
+            sampling=self.every,
+        )
+
+
+def requested(
+    network: Network,
+    duration: float,
+    dt: float,
+    transient: float,
+    save: Sequence[str],
+    save_every: float | None,
+    reduce: Mapping[str, Reduction] | None,
+) -> Request:
+    """The checked request. Raises as `rj.simulate` says."""
+    step = _checks.known("dt", dt, "s")
+    factor = _checks.multiple(
+        "save_every", step if save_every is None else save_every, step, "steps"
+    )
+    every = factor * step
+    samples = _checks.multiple("duration", duration, every, "samples")
+    dropped = _checks.multiple("transient", transient, every, "samples") if transient else 0
+    if isinstance(save, str):
+        raise TypeError(f'`save` must be a list of names such as ("signal",), got {save!r}.')
+    for name in save:
+        _checks.one_of("save", name, SAVES)
+    _check_length(network, factor * (samples + dropped), samples if save else 0)
+    reductions = dict(reduce or {})
+    dtype = jnp.result_type(float)
+    for name, each in reductions.items():
+        example = "an observe.streaming reduction such as rj.observe.streaming.Correlation()"
+        _checks.instance(f"reduce[{name!r}]", each, Reduction, example)
+        jax.eval_shape(lambda each=each: each.begin(samples, network.nodes, every, dtype))
+    return Request(step, factor, samples, dropped, tuple(save), reductions)
+
+
+def key_for(network: Network, key: PRNGKeyArray | None) -> PRNGKeyArray:
+    """The key of a run, any where nothing is random."""
+    if key is not None:
+        return _checks.key("key", key)
+    if network.noise is not None or network.sensor is not None:
+        raise ValueError("`key` is needed where there is noise: give key=jax.random.key(seed).")
+    return jax.random.key(0)
+
+
+def words(key: PRNGKeyArray | None) -> Array | None:
+    """The integers of a key, from which it can be made again."""
+    if key is None or not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        return key
+    return jax.random.key_data(key)
+
+
+def _check_length(network: Network, steps: int, samples: int) -> None:
+    """Raise for marches that no machine holds, as where seconds are given in milliseconds."""
+    size = 8 * samples * network.nodes
+    if steps > _MOST_STEPS or size > _MOST_BYTES:
+        raise ValueError(
+            f"`duration` takes {steps:.3g} steps and keeps {size / 2**30:.3g} GiB: give `duration` and `dt` "
+            "in seconds, lengthen `dt`, or thin by `save_every`."
+        )
+
+
+def check_past(network: Network, past: Any) -> None:
+    """Raise where `past` is no function of time that gives a state."""
+    if not callable(past):
+        raise TypeError(
+            "`past` must be a function of time (s) that gives a state, such as `lambda t: state`, got "
+            f"{_checks.shown(past)}."
+        )
+    wanted = jax.eval_shape(network.start)
+    found = jax.eval_shape(past, jax.ShapeDtypeStruct((), jnp.result_type(float)))
+    shapes = [jax.tree.map(lambda leaf: leaf.shape, tree) for tree in (wanted, found)]
+    if jax.tree.structure(wanted) != jax.tree.structure(found) or shapes[0] != shapes[1]:
+        raise ValueError(
+            f"`past` must give a {type(wanted).__name__} of {network.nodes} nodes, as `network.start()` does, "
+            f"got {_checks.shown(shapes[1])}."
+        )
+
+
+def check_adaptive(solver: Any, controller: Any) -> None:
+    kinds = diffrax.AbstractStepSizeController, diffrax.AbstractSolver
+    _checks.instance("controller", controller, kinds[0], "a diffrax.PIDController(rtol, atol)")
+    if solver is not None:
+        _checks.instance("solver", solver, kinds[1], "a diffrax solver such as diffrax.Tsit5()")
+
+
+def check_step(network: Network, dt: float, solver: Any) -> None:
+    """Raise for a solver that cannot march, and for steps that no explicit solver survives."""
+    if solver is not None:
+        _checks.instance(
+            "solver", solver, diffrax.AbstractSolver, "a diffrax solver such as diffrax.Heun()"
+        )
+        if isinstance(solver, diffrax.AbstractImplicitSolver):
+            raise ValueError(
+                f"`solver` {type(solver).__name__} is implicit, which a march is not: take diffrax.Heun() or "
+                "diffrax.Dopri5()."
+            )
+    # Only steps so long are looked at, which all that are given in milliseconds are.
+    if dt >= _LONG_STEP and _checks.is_concrete(network):
+        fastest = _fastest(network)
+        if dt * fastest > _BEYOND_STABLE:
+            raise ValueError(
+                f"`dt` of {dt:g} s is {dt * fastest:.3g} times the shortest time scale of "
+                f"{type(network.rung).__name__}, {1 / fastest:.2g} s: give seconds, not milliseconds, and a "
+                "tenth of that time scale at most."
+            )
+
+
+def _fastest(network: Network) -> float:
+    """The largest rate (1/s) of a node alone at its start: of the eigenvalues of its linearisation."""
+    with jax.ensure_compile_time_eval():
+        state, inputs = network.start(), network.rung.Inputs()
+
+        def flow(stacked: Any) -> Any:
+            unstacked = unstack_state(network.rung, stacked)
+            return stack_state(network.rung.vector_field(jnp.zeros(()), unstacked, inputs))
+
+        stacked = stack_state(state)
+        # Nodes side by side: one derivative a component serves all of them.
+        columns = [
+            jax.jvp(flow, (stacked,), (jnp.zeros_like(stacked).at[row].set(1.0),))[1]
+            for row in range(stacked.shape[0])
+        ]
+        jacobians = np.stack([np.asarray(column).T for column in columns], axis=-1)
+    return float(np.abs(np.linalg.eigvals(jacobians)).max())

@@ -1,0 +1,216 @@
+r"""The step of a march: one network, or several lanes as one, in fixed steps of any explicit diffrax solver.
+
+Each step runs on $[0, h]$ and steps are counted in integers, since in float32 absolute time makes a step of 0.1
+ms a fifth too long after ten minutes. What arrives from other nodes is read at every stage
+(`rosetta_jax.network.transport`), and noise is an input held (white) or linear (coloured) over the step; for ports
+in which the rung is linear Heun then has weak order two.
+
+Several lanes, networks that share their links and differ in other parameters or in their noise, are marched as
+one: what is local to a node is mapped over lanes, and what goes between nodes is read for all of them at once, with
+the lanes last, so that a link copies a row of neighbouring numbers where alone it would copy one.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from rosetta_jax._types import Array, Channels, Float, Int, Keys, Nodal, PRNGKeyArray, Scalar
+from rosetta_jax.network import Network
+from rosetta_jax.network.transport import Sent, Transport
+from rosetta_jax.simulation.draws import Draws, advance, pages, stationary
+from rosetta_jax.simulation.solver_step import solver_step
+from rosetta_jax.system import add_inputs
+
+
+class Local(eqx.Module):
+    """What one step hands to the next of each node, lanes first where there are several."""
+
+    state: Any
+    arriving: Channels | None
+    noise: Any
+    sensor: Any
+
+
+class Carry(eqx.Module):
+    """What one step hands to the next: `memory` is what the transport keeps of the last steps, lanes last."""
+
+    step: Int[Array, ""]
+    local: Any
+    memory: Any
+
+
+class Begun(eqx.Module):
+    """What a step knows before anything arrives."""
+
+    sent: Channels
+    signal: Nodal
+    noise: Any
+    sensor: Any
+    eta: Float[Array, "ports nodes"] | None
+    eta_end: Float[Array, "ports nodes"] | None
+
+
+class March(eqx.Module):
+    """Networks, their transport and their step: what stays fixed while steps go by.
+
+    Of several lanes `network` holds what they share and `varying` the rest, with lanes in front.
+    """
+
+    network: Network
+    varying: Network | None
+    moving: Transport
+    solver: diffrax.AbstractSolver
+    dt: Scalar
+
+    def each(self, function: Callable[..., Any], *values: Any) -> Any:
+        """`function(network, *values)`, mapped over lanes where there are several."""
+        if self.varying is None:
+            return function(self.network, *values)
+        return jax.vmap(
+            lambda varying, *values: function(eqx.combine(varying, self.network), *values)
+        )(self.varying, *values)
+
+    def begin(self, key: Keys, past: Callable[[Scalar], Any] | None) -> tuple[Carry, Any]:
+        """The carry at time zero and the transport's history, of what was sent before."""
+        dtype, rows = self.dt.dtype, self.moving.rows
+
+        def state(network: Network, t: Scalar) -> Any:
+            return _strong(network.start() if past is None else past(t), dtype)
+
+        def before(network: Network, key: PRNGKeyArray) -> tuple[Local, Array | None]:
+            ports, nodes = len(network.noise_ports), network.nodes
+            local = Local(
+                state=state(network, jnp.zeros((), dtype)),
+                arriving=None,
+                noise=stationary(network.noise, key, 0, (ports, nodes), dtype),
+                sensor=stationary(network.sensor, key, 1, (1, nodes), dtype),
+            )
+            if not self.moving.delayed:
+                return local, None
+            times = jnp.arange(-rows - 1, 0).astype(dtype) * self.dt
+            return local, jax.vmap(
+                lambda t: network.send(state(network, t), network.rung.Inputs())
+            )(times)
+
+        local, sent = self.each(before, key)
+        history = memory = arriving = None
+        if sent is not None:
+            history, memory, arriving = self.moving.begin(self._last(sent))
+        local = dataclasses.replace(local, arriving=self._first(arriving))
+        return Carry(jnp.int32(0), local, memory), history
+
+    def draws(self, key: Keys, number: Int[Array, ""], steps: int) -> Draws:
+        """The deviates of block `number` of `steps` steps."""
+        begin, dtype = number * steps, self.dt.dtype
+
+        def drawn(network: Network, key: PRNGKeyArray) -> Draws:
+            ports, nodes = len(network.noise_ports), network.nodes
+            return Draws(
+                noise=pages(network.noise, key, 0, begin, (steps, ports, nodes), dtype),
+                sensor=pages(network.sensor, key, 1, begin, (steps, 1, nodes), dtype),
+            )
+
+        found = self.each(drawn, key)
+        # Steps lead, to be scanned over.
+        return found if self.varying is None else jax.tree.map(lambda a: a.swapaxes(0, 1), found)
+
+    def steps(
+        self, carry: Carry, history: Any, draws: Draws, number: int
+    ) -> tuple[Carry, Any, tuple[Array, Any]]:
+        """A block of `number` steps: the next carry and history, and signals and states at the start of each."""
+        moving = self.moving
+        if moving.chunk == 1:
+            carry, series = jax.lax.scan(
+                lambda carry, each: self.step(carry, each, None)[:2], carry, draws, length=number
+            )
+            return carry, history, series
+
+        def chunk(both: tuple[Carry, Any], draws: Draws) -> tuple[tuple[Carry, Any], Any]:
+            carry, history = both
+            carry, (series, sent) = jax.lax.scan(
+                lambda carry, each: _paired(*self.step(carry, *each)),
+                carry,
+                (draws, moving.ahead(history)),
+            )
+            return (carry, moving.after(history, sent)), series
+
+        split = jax.tree.map(lambda each: each.reshape(-1, moving.chunk, *each.shape[1:]), draws)
+        (carry, history), series = jax.lax.scan(
+            chunk, (carry, history), split, length=number // moving.chunk
+        )
+        return carry, history, jax.tree.map(lambda each: each.reshape(-1, *each.shape[2:]), series)
+
+    def step(
+        self, carry: Carry, draws: Draws, far: Sent | None
+    ) -> tuple[Carry, tuple[Array, Any], Sent]:
+        """One step: the next carry, signal and state at the start of the step, and what was sent then.
+
+        `far` is what arrives at its end of what was sent before the chunk.
+        """
+        time = carry.step.astype(self.dt.dtype) * self.dt
+        begun = self.each(partial(self._begun, time), carry.local, draws)
+        sent = self._last(begun.sent)
+        memory, arriving = self.moving.advance(carry.memory, sent, far)
+        local = self.each(partial(self._moved, time), carry.local, begun, self._first(arriving))
+        return Carry(carry.step + 1, local, memory), (begun.signal, carry.local.state), sent
+
+    def _begun(self, time: Scalar, network: Network, local: Local, draws: Draws) -> Begun:
+        noise, eta, eta_end = advance(network.noise, local.noise, draws.noise, self.dt)
+        sensor, hiss, _ = advance(network.sensor, local.sensor, draws.sensor, self.dt)
+        outside = _outside(network, time, eta)
+        signal = network.signal(local.state, outside)
+        return Begun(
+            sent=network.send(local.state, outside),
+            signal=signal if hiss is None else signal + hiss[0],
+            noise=noise,
+            sensor=sensor,
+            eta=eta,
+            eta_end=eta_end,
+        )
+
+    def _moved(
+        self,
+        time: Scalar,
+        network: Network,
+        local: Local,
+        begun: Begun,
+        arriving_end: Channels | None,
+    ) -> Local:
+        dt, eta, eta_end, known = self.dt, begun.eta, begun.eta_end, local.arriving
+
+        def field(t: Scalar, state: Any, _: Any) -> Any:
+            share = t / dt
+            held = None if eta is None or eta_end is None else (1 - share) * eta + share * eta_end
+            outside = _outside(network, time + t, held)
+            arriving = self.moving.stage(network.send(state, outside))
+            if known is not None and arriving_end is not None:
+                arriving = arriving + (1 - share) * known + share * arriving_end
+            return network.vector_field(time + t, state, arriving, outside)
+
+        state = network.rung.wrap(solver_step(self.solver, field, local.state, dt))
+        return Local(state, arriving_end, begun.noise, begun.sensor)
+
+    def _last(self, values: Array) -> Array:
+        return values if self.varying is None else jnp.moveaxis(values, 0, -1)
+
+    def _first(self, values: Array | None) -> Array | None:
+        return values if self.varying is None or values is None else jnp.moveaxis(values, -1, 0)
+
+
+def _outside(network: Network, t: Scalar, noise: Float[Array, "ports nodes"] | None) -> Any:
+    known = network.outside(t)
+    return known if noise is None else add_inputs(known, network.noise_inputs(noise))
+
+
+def _paired(carry: Carry, series: Any, sent: Sent) -> tuple[Carry, tuple[Any, Sent]]:
+    return carry, (series, sent)
+
+
+def _strong(state: Any, dtype: Any) -> Any:
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=dtype), state)
