@@ -10,7 +10,7 @@ regions or by region (`rosetta_jax.regional`).
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import equinox as eqx
@@ -87,13 +87,24 @@ def check_parameters(module: eqx.Module) -> None:
                 f"`{name}` must be one number () or one a node (nodes,), got shape {value.shape}."
             )
         _checks.finite(name, value)
-        if _checks.is_concrete(value) and not _holds(info.support.contains, value):
-            unit = f" {info.unit}" if info.unit else ""
-            raise ValueError(
-                f"`{name}` must be {_in_words(info.support)}, got {np.asarray(value)}{unit}."
-            )
+        _require_support(name, info, value)
         if info.span is not None:
             _checks.unit(name, value, info.span, info.unit)
+
+
+def check_support(tree: PyTree, path: str, values: Float[Array, "..."]) -> None:
+    """Raise where any of the `values` meant for the parameter at `path` is outside its support."""
+    known = info(tree, path)
+    if known is not None:
+        _require_support(path, known, values)
+
+
+def _require_support(name: str, info: ParameterInfo, value: Array) -> None:
+    if _checks.is_concrete(value) and not _holds(info.support.contains, value):
+        unit = f" {info.unit}" if info.unit else ""
+        raise ValueError(
+            f"`{name}` must be {_in_words(info.support)}, got {np.asarray(value)}{unit}."
+        )
 
 
 def _holds(condition: Callable[[Array], Array], value: Array) -> bool:
@@ -121,6 +132,11 @@ def get(tree: PyTree, path: str) -> Float[Array, "..."]:
     for name in path.split("."):
         tree = getattr(tree, name)
     return tree
+
+
+def mask(tree: PyTree, names: Container[str]) -> PyTree:
+    """The tree with True at the paths of `names` and False elsewhere."""
+    return jax.tree_util.tree_map_with_path(lambda path, _: _join(path) in names, tree)
 
 
 def replace(tree: PyTree, values: Mapping[str, Any]) -> PyTree:

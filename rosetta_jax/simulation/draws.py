@@ -1,7 +1,7 @@
 """Noise drawn by fixed pages of steps from folded keys.
 
-The path depends on the key and the step alone, not on the size of blocks, checkpointing or batch; no two lanes share
-one, and none repeats in time.
+The path depends on the key and the step alone, not on the size of blocks, checkpointing or batch; no two lanes
+share one, and none repeats in time.
 """
 
 import math
@@ -79,5 +79,3 @@ def pages(
     drawn = jax.vmap(lambda page: jax.random.normal(page, (PAGE, *rest), dtype=dtype))(keys)
     drawn = drawn.reshape(-1, *rest)
     return jax.lax.dynamic_slice_in_dim(drawn, begin - first * PAGE, steps)
-
-

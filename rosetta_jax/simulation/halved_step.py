@@ -1,7 +1,8 @@
 r"""Is the step short enough? The same seconds twice, in steps of `dt` and of `dt / 2`.
 
-Noise would hide the difference, were it drawn anew: so both runs are driven by one path, drawn for steps of `dt`
-and held, or moved along its line, over the two halves. What is left is the error of the scheme, delays included.
+Noise would hide the difference, were it drawn anew: so both runs are driven by one path, drawn for steps of
+`dt` and held, or moved along its line, over the two halves. What is left is the error of the scheme, delays
+included.
 
 Source: Castaldo et al., arXiv 2512.10982, which asks that every run report it.
 """

@@ -1,10 +1,12 @@
 """The march: steps in blocks, and what is kept or folded up of them.
 
-Blocks run under `jax.checkpoint`: a reverse gradient stores one state a block and recomputes the rest. What is
-reduced (`rosetta_jax.observe.streaming`) is folded up as blocks go by, so that nothing need be kept.
+Blocks run under `jax.checkpoint`: a reverse gradient stores one state a block, and what arrived in each step
+where memory allows, and recomputes the rest: noise and what is local to a node, at a fraction of the cost. What
+is reduced (`rosetta_jax.observe.streaming`) is folded up as blocks go by, so that nothing need be kept.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import diffrax
@@ -26,7 +28,8 @@ from rosetta_jax.simulation.step import Carry, March
 class Plan(eqx.Module):
     """How a march is cut and what comes of it; numbers are static, so that one compilation serves all parameters.
 
-    `samples` are given back, each `every` seconds, after the first `dropped`.
+    `samples` are given back, each `every` seconds, after the first `dropped`. `keep` names what a reverse gradient
+    keeps of every step: "arriving" or nothing.
     """
 
     samples: int = eqx.field(static=True)
@@ -34,6 +37,7 @@ class Plan(eqx.Module):
     block: int = eqx.field(static=True)
     every: float = eqx.field(static=True)
     save: tuple[str, ...] = eqx.field(static=True)
+    keep: tuple[str, ...] = eqx.field(static=True)
     reductions: dict[str, Reduction]
     decimation: Decimation
     solver: diffrax.AbstractSolver
@@ -60,7 +64,7 @@ class Kept(eqx.Module):
 
 
 class Folded(eqx.Module):
-    """What a block hands to the next: the past of the filter, memories of reductions, and whether all was finite."""
+    """What a block hands to the next: past of the filter, memories of reductions, whether all was finite."""
 
     past: Any
     memories: dict[str, Any]
@@ -97,12 +101,10 @@ def march_lanes(
     return _marched(March(shared, varying, moving, plan.solver, dt), keys, plan, past)
 
 
-def _marched(
-    marching: March, key: Keys, plan: Plan, past: Callable[[Scalar], Any] | None
-) -> Kept:
+def _marched(marching: March, key: Keys, plan: Plan, past: Callable[[Scalar], Any] | None) -> Kept:
     stepping, history = marching.begin(key, past)
 
-    @jax.checkpoint
+    @partial(jax.checkpoint, policy=jax.checkpoint_policies.save_only_these_names(*plan.keep))
     def block(carry: tuple[Carry, Any, Folded], number: Int[Array, ""]) -> tuple[Any, Any]:
         stepping, history, folded = carry
         # Judged where a block begins: what the last block marches beyond the end does not count.
@@ -127,7 +129,7 @@ def _marched(
         name: marching.each(lambda _, memory, each=each: each.finish(memory), folded.memories[name])
         for name, each in plan.reductions.items()
     }
-    return _judged(marching.moving.too_long, folded.finite, signal, states, reduced)
+    return _judged(marching.moving.too_long, folded.finite, (signal, states, reduced))
 
 
 def _unfolded(marching: March, plan: Plan, state: Any) -> Folded:
@@ -154,9 +156,7 @@ def _folded(
         lambda each: each.reshape(each.shape[0], -1), (signal, _wanted(plan, states))
     )
     past, kept = plan.decimation.block(folded.past, flat)
-    signal, states = jax.tree.map(
-        lambda each: each.reshape(each.shape[0], *signal.shape[1:]), kept
-    )
+    signal, states = jax.tree.map(lambda each: each.reshape(each.shape[0], *signal.shape[1:]), kept)
     index = first + jnp.arange(signal.shape[0], dtype=first.dtype)
     counts = (index >= 0) & (index < plan.samples)
 
@@ -181,7 +181,7 @@ def _and(folded: Folded, finite: Bool[Array, "*lanes"]) -> Folded:
 
 
 def _judged(
-    too_long: Bool[Array, ""], finite: Bool[Array, "*lanes"], *found: Any
+    too_long: Bool[Array, ""], finite: Bool[Array, "*lanes"], found: tuple[Any, Any, dict]
 ) -> Kept:
     status = first_failure(
         jnp.broadcast_to(status_where(too_long, Status.delay_too_long), finite.shape),
@@ -192,7 +192,8 @@ def _judged(
     def judged(leaf: Array) -> Array:
         return jnp.where(too_long, jnp.nan, leaf) if eqx.is_inexact_array(leaf) else leaf
 
-    return Kept(*jax.tree.map(judged, found), status)
+    signal, states, reduced = jax.tree.map(judged, found)
+    return Kept(signal, states, reduced, status)
 
 
 def _all_finite(tree: Any) -> Bool[Array, ""]:

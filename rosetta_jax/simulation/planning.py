@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosetta_jax import _checks
-from rosetta_jax._types import Array, Float, PRNGKeyArray
+from rosetta_jax._types import Array, Float, Keys, PRNGKeyArray
 from rosetta_jax.network import Network
 from rosetta_jax.network.transport import Formulation
 from rosetta_jax.observe.streaming import Reduction
@@ -24,6 +24,8 @@ from rosetta_jax.system import stack_state, unstack_state
 SAVES = ("signal", "states")
 # Steps are counted in 32 bits; more bytes than these no machine holds.
 _MOST_STEPS, _MOST_BYTES = 2**31 - 1, 2**36
+# Bytes of what arrives that a reverse gradient keeps unless told otherwise.
+_MOST_KEPT = 2**26
 # Seconds: shorter steps are always tried. An explicit solver diverges beyond so many time scales a step.
 _LONG_STEP, _BEYOND_STABLE = 0.02, 5.0
 
@@ -51,14 +53,20 @@ class Request:
         return jnp.asarray(numbers, jnp.result_type(float))
 
     def plan(
-        self, formulation: Formulation, solver: diffrax.AbstractSolver, block: int | None
+        self,
+        network: Network,
+        formulation: Formulation,
+        solver: diffrax.AbstractSolver,
+        block: int | None,
+        recompute: bool | None,
     ) -> Plan:
         """The march, in blocks of about the root of all steps unless told otherwise."""
         steps = (self.samples + self.dropped) * self.factor
-        if block is None:
-            size = min(max(64, math.isqrt(steps)), 1024)
-        else:
-            size = _checks.whole("block", block)
+        if recompute is None:
+            arriving = steps * network.channels * network.nodes * network.gain.dtype.itemsize
+            recompute = arriving > _MOST_KEPT
+        root = min(max(64, math.isqrt(steps)), 1024)
+        size = root if block is None else _checks.whole("block", block)
         # Whole pages of noise where they fit, so that none is drawn twice.
         pages = math.lcm(self.factor, PAGE)
         unit = pages if block is None and pages <= size else self.factor
@@ -69,21 +77,23 @@ class Request:
             block=-(-size // unit) * unit,
             every=self.every,
             save=self.save,
+            keep=() if recompute else ("arriving",),
             reductions=self.reductions,
             decimation=decimation(self.factor),
             solver=solver,
         )
 
-    def settings(self, network: Network, solver: Any, adaptive: bool = False) -> Settings:
-        """What the run says of how it was made."""
+    def settings(self, network: Network, solver: Any, formulation: Formulation | None) -> Settings:
+        """What the run says of how it was made; without a formulation its steps adapted."""
         return Settings(
             rung=type(network.rung).__name__,
             nodes=network.nodes,
             coupling=type(network.coupling).__name__,
-            delays=network.connectome.lengths is not None,
+            delays="none" if formulation is None else formulation.delays,
+            transport="at once" if formulation is None else formulation.name,
             noise=type(network.noise).__name__ if network.noise is not None else "none",
             solver=type(solver).__name__,
-            adaptive=adaptive,
+            adaptive=formulation is None,
             dt=self.dt,
             duration=self.samples * self.every,
             transient=self.dropped * self.every,
@@ -116,7 +126,7 @@ def requested(
     reductions = dict(reduce or {})
     dtype = jnp.result_type(float)
     for name, each in reductions.items():
-        example = "an observe.streaming reduction such as rj.observe.streaming.Correlation()"
+        example = "an observe.streaming reduction such as rj.observe.Correlation()"
         _checks.instance(f"reduce[{name!r}]", each, Reduction, example)
         jax.eval_shape(lambda each=each: each.begin(samples, network.nodes, every, dtype))
     return Request(step, factor, samples, dropped, tuple(save), reductions)
@@ -131,8 +141,8 @@ def key_for(network: Network, key: PRNGKeyArray | None) -> PRNGKeyArray:
     return jax.random.key(0)
 
 
-def words(key: PRNGKeyArray | None) -> Array | None:
-    """The integers of a key, from which it can be made again."""
+def words(key: Keys | None) -> Array | None:
+    """The integers of a key, or of one a member, from which it can be made again."""
     if key is None or not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         return key
     return jax.random.key_data(key)

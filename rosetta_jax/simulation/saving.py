@@ -1,9 +1,9 @@
 """Saving every k-th sample of a march, block by block, in bounded memory: signals low-passed first.
 
-Keeping every k-th sample alone folds all that lies above the new Nyquist frequency onto what is
-kept. The filter is linear-phase and centred on each kept sample, so it moves nothing in time;
-before time zero the series continues with its first value. States are points and no signals (a filtered
-angle is none, a filtered cycle has another radius): they are kept as they are at the same times.
+Keeping every k-th sample alone folds all that lies above the new Nyquist frequency onto what is kept. The
+filter is linear-phase and centred on each kept sample, so it moves nothing in time; before time zero the series
+continues with its first value. States are points and no signals (a filtered angle is none, a filtered cycle has
+another radius): they are kept as they are at the same times.
 """
 
 from typing import Any

@@ -41,26 +41,36 @@ def simulate(
     delays: str = "interpolated",
     transport: str | None = None,
     block: int | None = None,
+    recompute: bool | None = None,
     max_steps: int = 1_000_000,
 ) -> Solution:
     r"""Simulate a network (or a bare rung) for `transient + duration` seconds.
 
-    Fixed steps of `dt` (s) by `solver`, an explicit diffrax solver, Heun by default; delays are read by
-    linear interpolation at every stage, so Heun keeps order two. `key` is needed where there is noise.
-    `transient` (s) is simulated and dropped. `save` names what is kept, "signal" and "states";
-    `save_every` (s, a whole number of steps) thins both, the signal after a low-pass, states as they
-    are. `past(t)` gives the state for t <= 0 (s), by default the rung's starting state held for ever.
-    `block` is the number of steps under one checkpoint, by default about the root of all steps: memory
-    of a reverse gradient goes as (steps / block) states and block steps' intermediates.
+    Fixed steps of `dt` (s) by `solver`, an explicit diffrax solver, Heun by default. `key` is needed where
+    there is noise. `transient` (s) is simulated and dropped. `save` names what is kept, "signal" and "states";
+    `save_every` (s, a whole number of steps) thins both, the signal after a low-pass, states as they are.
+    `reduce` maps names to measures that are folded up on the way (`rj.observe.Correlation()`,
+    `rj.observe.WelchSpectrum()`...), found under `solution.reduced`; with `save=()` a run of any length then needs
+    no more memory. `past(t)` gives the state for t <= 0 (s), by default the rung's starting state held for ever.
+
+    `delays` are "interpolated" between steps at every stage, so that Heun keeps order two, or "rounded" to whole
+    steps, which is faster and moves each by up to half a step. `transport` names how they are read, by default
+    the fastest way for the network (`rj.explain` tells which): "ring", "split", "ring and slices" or "slices";
+    all give the same numbers, to rounding.
+
+    **Gradients.** Differentiable in every parameter, speed and lengths included (rounded delays have no
+    derivative). Reverse mode costs two to three runs for any number of parameters. It keeps one state for each
+    `block` of steps (by default about the root of all steps) and, unless `recompute` is set, what arrives in
+    each step, channels x nodes numbers; by default that is kept while it fills less than 64 MB. Forward mode
+    costs about one run a parameter and keeps nothing: better for up to three. Of chaotic or growing runs any
+    gradient grows exponentially with the duration: shorten it, or average over seeds.
 
     With a `controller` the step adapts instead, and results are given every `save_every` (or `dt`):
     only without delays and noise.
 
     Returns a `Solution`; a lane that fails says so in `status`, and `solution.report()` says how it was
     made. Whether the step is short enough `rj.halved_step` tells. Raises `ValueError` for durations or steps
-    that do not fit, a missing key, or noise that describes spectra only.
-
-    Differentiable in every parameter, speed and lengths included, forward and reverse.
+    that do not fit, a missing key, noise that describes spectra only, or a transport that does not suit.
     """
     network = as_network(system)
     request = requested(network, duration, dt, transient, save, save_every, reduce)
@@ -71,13 +81,14 @@ def simulate(
         check_adaptive(solver, controller)
         solver = diffrax.Tsit5() if solver is None else solver
         kept = _solved(network, request, step, solver, controller, max_steps, past)
+        settings = request.settings(network, solver, None)
     else:
         check_step(network, request.dt, solver)
         solver = diffrax.Heun() if solver is None else solver
         formulation = formulate(network, request.dt, delays, transport)
-        plan = request.plan(formulation, solver, block)
+        plan = request.plan(network, formulation, solver, block, recompute)
         kept = march(network, step, key_for(network, key), plan, formulation, past)
-    settings = request.settings(network, solver, adaptive=controller is not None)
+        settings = request.settings(network, solver, formulation)
     return Solution(
         request.times, kept.signal, kept.states, kept.reduced, kept.status, words(key), settings
     )

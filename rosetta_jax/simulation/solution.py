@@ -9,18 +9,19 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from rosetta_jax._types import Array, Float, Int, Series
+from rosetta_jax._types import Array, Float, Int
 from rosetta_jax.results import Status, provenance, save_arrays, summarise
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How a run was made: times in seconds, `solver` and `noise` by name."""
+    """How a run was made: times in seconds, solver, noise and transport by name."""
 
     rung: str
     nodes: int
     coupling: str
-    delays: bool
+    delays: str
+    transport: str
     noise: str
     solver: str
     adaptive: bool
@@ -31,22 +32,32 @@ class Settings:
 
 
 class Solution(eqx.Module):
-    """A simulated network: `times` (time,) s, `signal` (time, nodes), `states`, and a status a
-    lane.
+    """A simulated network: `times` (time,) s, `signal` (time, nodes), `states`, what was reduced, and a status.
 
-    `signal` is what an electrode sees of each node, sensor noise included; `states` is the rung's
-    state with `(time, nodes)` arrays, or None unless asked for. `dt` is the time between samples
-    (s). `status` is an integer `rosetta_jax.Status`; a lane that failed holds NaN from the failure
-    on. `settings` say how the run was made and `seed` holds the words of its key, None without one.
+    `signal` is what an electrode sees of each node, sensor noise included; `states` is the rung's state with
+    `(time, nodes)` arrays; either is missing where it was not asked for. `reduced` holds the results of reductions
+    by name. `dt` is the time between samples (s). `status` is an integer `rosetta_jax.Status`; a lane that failed
+    holds NaN from the failure on. Of an ensemble all but the times have members in front. `settings` say how the
+    run was made and `seed` holds the words of its key, None without one.
     """
 
     times: Float[Array, " time"]
-    signal: Series | None
+    _signal: Float[Array, "*members time nodes"] | None
     states: Any
     reduced: dict[str, Any]
-    status: Int[Array, ""]
+    status: Int[Array, "*members"]
     seed: Array | None
     settings: Settings = eqx.field(static=True)
+
+    @property
+    def signal(self) -> Float[Array, "*members time nodes"]:
+        """What an electrode sees of each node. Raises `ValueError` where it was not kept."""
+        if self._signal is None:
+            raise ValueError(
+                '`signal` was not kept, as `save` did not name it: give save=("signal",), or take what was '
+                f"reduced, {sorted(self.reduced)}."
+            )
+        return self._signal
 
     @property
     def dt(self) -> float:
@@ -70,7 +81,7 @@ class Solution(eqx.Module):
         """
         made = dataclasses.asdict(self.settings)
         made["seed"] = None if self.seed is None else np.asarray(self.seed).tolist()
-        made["precision"] = str(self.signal.dtype)
+        made["precision"] = str(self.times.dtype)
         made["status"] = self.message
         if check is None:
             made["halved_step"] = "not checked"
@@ -90,7 +101,7 @@ class Solution(eqx.Module):
         return save_arrays(path, dict(self._arrays()), self.report(check))
 
     def _arrays(self) -> Iterator[tuple[str, np.ndarray]]:
-        for name in ("times", "signal", "status"):
-            yield name, np.asarray(getattr(self, name))
-        for path, leaf in jax.tree_util.tree_leaves_with_path(self.states):
-            yield "states" + jax.tree_util.keystr(path), np.asarray(leaf)
+        kept = {"times": self.times, "signal": self._signal, "status": self.status}
+        for name, tree in (kept | {"states": self.states, "reduced": self.reduced}).items():
+            for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+                yield name + jax.tree_util.keystr(path), np.asarray(leaf)

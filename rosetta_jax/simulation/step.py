@@ -2,12 +2,12 @@ r"""The step of a march: one network, or several lanes as one, in fixed steps of
 
 Each step runs on $[0, h]$ and steps are counted in integers, since in float32 absolute time makes a step of 0.1
 ms a fifth too long after ten minutes. What arrives from other nodes is read at every stage
-(`rosetta_jax.network.transport`), and noise is an input held (white) or linear (coloured) over the step; for ports
-in which the rung is linear Heun then has weak order two.
+(`rosetta_jax.network.transport`), and noise is an input held (white) or linear (coloured) over the step; for
+ports in which the rung is linear Heun then has weak order two.
 
 Several lanes, networks that share their links and differ in other parameters or in their noise, are marched as
-one: what is local to a node is mapped over lanes, and what goes between nodes is read for all of them at once, with
-the lanes last, so that a link copies a row of neighbouring numbers where alone it would copy one.
+one: what is local to a node is mapped over lanes, and what goes between nodes is read for all of them at once,
+with the lanes last, so that a link copies a row of neighbouring numbers where alone it would copy one.
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 
 from rosetta_jax._types import Array, Channels, Float, Int, Keys, Nodal, PRNGKeyArray, Scalar
 from rosetta_jax.network import Network
@@ -32,7 +33,7 @@ class Local(eqx.Module):
     """What one step hands to the next of each node, lanes first where there are several."""
 
     state: Any
-    arriving: Channels | None
+    arriving: Float[Array, "*lanes channels nodes"] | None
     noise: Any
     sensor: Any
 
@@ -157,6 +158,7 @@ class March(eqx.Module):
         begun = self.each(partial(self._begun, time), carry.local, draws)
         sent = self._last(begun.sent)
         memory, arriving = self.moving.advance(carry.memory, sent, far)
+        arriving = checkpoint_name(arriving, "arriving")
         local = self.each(partial(self._moved, time), carry.local, begun, self._first(arriving))
         return Carry(carry.step + 1, local, memory), (begun.signal, carry.local.state), sent
 

@@ -17,7 +17,9 @@ NODES, DT, EVERY = 80, 1e-3, 100
 FIXED, FREE = ("alpha", "gain"), ("alpha", "gain", "speed")
 
 
-def gradient(steps: int, names: tuple[str, ...], block: int | None = None) -> tuple[Any, dict]:
+def gradient(
+    steps: int, names: tuple[str, ...], block: int | None = None, recompute: bool | None = None
+) -> tuple[Any, dict]:
     """The gradient of the power of a thinned, delayed, noisy signal, and its argument."""
     random = np.random.default_rng(0)
     weights = random.lognormal(0.0, 1.0, (NODES, NODES)) / 100
@@ -36,28 +38,43 @@ def gradient(steps: int, names: tuple[str, ...], block: int | None = None) -> tu
             max_delay=0.02,
         )
         found = simulate(
-            brain, steps * DT, DT, key=jax.random.key(0), save_every=EVERY * DT, block=block
+            brain,
+            steps * DT,
+            DT,
+            key=jax.random.key(0),
+            save_every=EVERY * DT,
+            block=block,
+            recompute=recompute,
         )
         return jnp.mean(found.signal**2)
 
     return jax.value_and_grad(power), values
 
 
-def temporaries(steps: int, names: tuple[str, ...]) -> int:
+def temporaries(steps: int, names: tuple[str, ...], recompute: bool | None = None) -> int:
     """Bytes of temporaries of the compiled gradient, in single precision."""
     with jax.enable_x64(False):
-        function, values = gradient(steps, names)
+        function, values = gradient(steps, names, recompute=recompute)
         program = jax.jit(function).lower(values).compile()
     return program.memory_analysis().temp_size_in_bytes
 
 
 @pytest.mark.parametrize("names", [FIXED, FREE], ids=["speed fixed", "speed free"])
 def test_a_minute_fits_and_memory_grows_slower_than_time(names):
-    short, minute = temporaries(15_000, names), temporaries(60_000, names)
+    short, minute = (temporaries(steps, names, recompute=True) for steps in (15_000, 60_000))
     assert minute < 100e6
     # As the root of the time, and far below one matrix of single precision a step.
     assert minute < 2.5 * short
     assert minute - short < 45_000 * 4 * NODES**2 / 50
+
+
+@pytest.mark.parametrize("names", [FIXED, FREE], ids=["speed fixed", "speed free"])
+def test_what_arrives_is_kept_where_it_fills_little(names):
+    steps = 10_000
+    kept, recomputed = (temporaries(steps, names, recompute) for recompute in (None, True))
+    arriving = steps * 2 * NODES * 4
+    assert arriving / 2 < kept - recomputed < 2 * arriving
+    assert kept < 40e6
 
 
 def shapes(program: Any) -> Iterator[tuple[int, ...]]:

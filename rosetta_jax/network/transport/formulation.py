@@ -64,15 +64,30 @@ class Formulation(eqx.Module):
         return FORMULATIONS[self.name][1]
 
     @property
+    def delays(self) -> str:
+        """How delays are read: "none", "interpolated" or "rounded"."""
+        if not self.rows:
+            return "none"
+        return "rounded" if self.rounded else "interpolated"
+
+    @property
     def chunk(self) -> int:
         """Steps read at once."""
         return 1 if self.far is None else CHUNK
 
 
 def formulate(
-    network: Network, dt: float, delays: str = "interpolated", name: str | None = None
+    network: Network,
+    dt: float,
+    delays: str = "interpolated",
+    name: str | None = None,
+    *,
+    traced: bool = False,
+    shortest: float = 0.0,
 ) -> Formulation:
     """The formulation for steps of `dt` (s), of the given `name` or the fastest; `delays` as in `rj.simulate`.
+
+    With `traced` links are taken as not known even where they are, but for their `shortest` delay (s).
 
     Raises `ValueError` for a name that is not there or does not suit the delays.
     """
@@ -80,8 +95,8 @@ def formulate(
     if name is not None:
         _checks.one_of("transport", name, FORMULATIONS)
     rows = history_rows(network, dt)
-    if not delays_known(network):
-        return _unknown(network, rows, rounded, name)
+    if traced or not delays_known(network):
+        return _unknown(rows, rounded, name, shortest / dt)
     weights = np.asarray(network.connectome.weights)
     linked = weights != 0
     if network.connectome.lengths is None:
@@ -122,10 +137,13 @@ def history_rows(network: Network, dt: float) -> int:
     return math.floor(longest / dt * (1 + 1e-6)) + 1
 
 
-def _unknown(network: Network, rows: int, rounded: bool, name: str | None) -> Formulation:
-    """The formulation for weights, lengths or speed that are traced: any link may be there, and be short."""
-    found = "at once" if network.connectome.lengths is None else "ring"
-    return _named(name, Formulation(None, None, None, found, True, rounded, rows, 0))
+def _unknown(rows: int, rounded: bool, name: str | None, shortest: float) -> Formulation:
+    """The formulation for links that are traced, none of them shorter than so many steps."""
+    # With room for rounding in single precision.
+    known = shortest / (1 + 1e-5)
+    found = "slices" if known > CHUNK + 1 else "ring"
+    found = found if rows else "at once"
+    return _named(name, Formulation(None, None, None, found, known < 1, rounded, rows, 0))
 
 
 def _named(name: str | None, found: Formulation) -> Formulation:
