@@ -71,6 +71,7 @@ from rosetta_jax.rungs import ladder as ladder
 from rosetta_jax.rungs import recommend as recommend
 from rosetta_jax.simulation import Solution as Solution
 from rosetta_jax.simulation import ensemble as ensemble
+from rosetta_jax.simulation import explain as explain
 from rosetta_jax.simulation import halved_step as halved_step
 from rosetta_jax.simulation import simulate as simulate
 from rosetta_jax.system import Rung as Rung
