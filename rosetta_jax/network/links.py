@@ -31,7 +31,11 @@ def turned(weights: Pairwise, phase: Pairwise | None, channels: int) -> Links:
 
 
 def rotated(pairs: list[Array], phase: Array) -> list[Array]:
-    """What each link carries of each channel, its pairs turned by the phase of the link."""
+    """What each link carries of each channel, its pairs turned by the phase of the link.
+
+    `phase` has the leading axes of what is carried: times and lanes come after the links.
+    """
+    phase = phase.reshape(phase.shape + (1,) * (pairs[0].ndim - phase.ndim))
     found = []
     for number in range(0, len(pairs), 2):
         real, imaginary = pairs[number], pairs[number + 1]

@@ -266,16 +266,6 @@ def _check_width(name: str, part: Forcing, nodes: int, dtype: Any) -> None:
         )
 
 
-def shortest_delay(network: Network) -> float:
-    """The shortest delay of a link with weight (s), infinite without links; values must be known."""
-    connectome = network.connectome
-    linked = np.asarray(connectome.weights) != 0
-    if connectome.lengths is None:
-        return 0.0 if linked.any() else float("inf")
-    shortest = float(np.asarray(connectome.lengths)[linked].min(initial=np.inf))
-    return shortest / (1000 * float(network.speed))
-
-
 def delays_known(network: Network) -> bool:
     """Whether weights, lengths and speed are numbers and not traced."""
     connectome = network.connectome
@@ -299,4 +289,4 @@ def longest_delay(network: Network) -> float:
     return longest / (1000 * float(network.speed))
 
 
-__all__ = ["Network", "alone", "as_network", "delays_known", "longest_delay", "shortest_delay"]
+__all__ = ["Network", "alone", "as_network", "delays_known", "longest_delay"]

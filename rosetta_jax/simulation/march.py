@@ -5,6 +5,7 @@ where memory allows, and recomputes the rest: noise and what is local to a node,
 is reduced (`rosetta_jax.observe.streaming`) is folded up as blocks go by, so that nothing need be kept.
 """
 
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -111,8 +112,9 @@ def _marched(marching: March, key: Keys, plan: Plan, past: Callable[[Scalar], An
         finite = marching.each(lambda _, state: _all_finite(state), stepping.local.state)
         draws = marching.draws(key, number, plan.block)
         stepping, history, series = marching.steps(stepping, history, draws, plan.block)
+        folded = dataclasses.replace(folded, finite=folded.finite & finite)
         folded, kept = _folded(marching, plan, folded, series, plan.first(number))
-        return (stepping, history, _and(folded, finite)), kept
+        return (stepping, history, folded), kept
 
     folded = _unfolded(marching, plan, stepping.local.state)
     numbers = jnp.arange(plan.blocks, dtype=jnp.int32)
@@ -174,10 +176,6 @@ def _folded(
 
 def _wanted(plan: Plan, states: Any) -> Any:
     return states if "states" in plan.save else None
-
-
-def _and(folded: Folded, finite: Bool[Array, "*lanes"]) -> Folded:
-    return Folded(folded.past, folded.memories, folded.finite & finite)
 
 
 def _judged(

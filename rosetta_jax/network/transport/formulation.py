@@ -1,10 +1,12 @@
 """Which formulation of the transport suits a network: chosen by its size, its delays and what is known of them.
 
-| formulation | short links (up to nine steps) | long links | chosen for | |---|---|---|---| | `at once` | | |
-no delays: one product of matrix and vector | | `ring` | gathered, one value a step | gathered | delays traced,
-or mostly short | | `split` | pushed through one matrix | read for eight steps at once | some short delays, few
-nodes | | `ring and slices` | gathered | read for eight steps at once | some short delays, more nodes | |
-`slices` | | read for eight steps at once | delays all beyond nine steps |
+| formulation | short links (up to nine steps) | long links | chosen for |
+|---|---|---|---|
+| `at once` | | | no delays: one product of matrix and vector |
+| `ring` | gathered, one value a step | gathered | delays traced, or mostly short |
+| `split` | pushed through one matrix | read for eight steps at once | some short delays, few nodes |
+| `ring and slices` | gathered | read for eight steps at once | some short delays, more nodes |
+| `slices` | | read for eight steps at once | delays all beyond nine steps |
 
 Where weights, lengths and speed are numbers when a march is planned, only links that carry weight are read: of
 a sparse connectome as many a node as the node with most has.

@@ -71,7 +71,7 @@ class Ring(eqx.Module):
             for channel in history.window(nodes)
         ]
         if reads.turn is not None:
-            gathered = rotated(gathered, _alike(reads.turn, gathered[0]))
+            gathered = rotated(gathered, reads.turn)
         arriving = _sums(reads.soon, gathered)
         if reads.later is None:
             return history, arriving
@@ -85,7 +85,3 @@ def _sums(weights: Linked, gathered: list[Float[Array, "nodes links *lanes"]]) -
         return jnp.stack([jnp.einsum("ij,ij...->i...", weights, each) for each in gathered])
     # Channel by channel: sums over two of three axes at once are slow.
     return jnp.stack([jnp.sum(weights * each, axis=1) for each in gathered])
-
-
-def _alike(links: Linked, gathered: Array) -> Array:
-    return links.reshape(links.shape + (1,) * (gathered.ndim - links.ndim))

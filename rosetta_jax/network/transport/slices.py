@@ -63,8 +63,7 @@ class Slices(eqx.Module):
     ) -> Float[Array, "channels targets chunk *lanes"]:
         gathered = [_slices(channel, place) for channel in history]
         if turn is not None:
-            angles = turn.reshape(turn.shape + (1,) * (gathered[0].ndim - 2))
-            gathered = rotated(gathered, angles)
+            gathered = rotated(gathered, turn)
         return jnp.stack([jnp.einsum("ij,ijt...->it...", weights, each) for each in gathered])
 
 

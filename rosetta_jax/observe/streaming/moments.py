@@ -62,7 +62,19 @@ class Scatter(eqx.Module):
     scatter: Sum
 
 
-class Moments(Reduction):
+class _OfScatter(Reduction):
+    """What follows from the mean and the scatter of the rows."""
+
+    def begin(self, samples: int, nodes: int, dt: float, dtype: Any) -> Scatter:
+        return _no_scatter(samples, nodes, dtype)
+
+    def add(
+        self, memory: Scatter, series: Float[Array, "rows nodes"], first: Int[Array, ""]
+    ) -> Scatter:
+        return _merged(memory, series, first)
+
+
+class Moments(_OfScatter):
     r"""Mean and sample covariance of the nodes.
 
     $\bar x_i = \frac{1}{T} \sum_t x_i(t)$ and
@@ -74,14 +86,6 @@ class Moments(Reduction):
     `ValueError` for fewer than two samples.
     """
 
-    def begin(self, samples: int, nodes: int, dt: float, dtype: Any) -> Scatter:
-        return _no_scatter(samples, nodes, dtype)
-
-    def add(
-        self, memory: Scatter, series: Float[Array, "rows nodes"], first: Int[Array, ""]
-    ) -> Scatter:
-        return _merged(memory, series, first)
-
     def finish(self, memory: Scatter) -> MeanCovariance:
         unit = _unit(memory.largest)
         scatter = memory.scatter.value * (unit[:, None] * unit[None, :])
@@ -90,21 +94,13 @@ class Moments(Reduction):
         )
 
 
-class Correlation(Reduction):
+class Correlation(_OfScatter):
     r"""Pearson correlation of the nodes' series ("FC"), $\Sigma_{ij} / \sqrt{\Sigma_{ii} \Sigma_{jj}}$.
 
     **Result:** (nodes, nodes), as `functional_connectivity` has it: a node that never changes has NaN in its row
     and column, and a gradient of zero. Not finite for a node with a sample that is not. Cost, memory and errors
     are those of `Moments`.
     """
-
-    def begin(self, samples: int, nodes: int, dt: float, dtype: Any) -> Scatter:
-        return _no_scatter(samples, nodes, dtype)
-
-    def add(
-        self, memory: Scatter, series: Float[Array, "rows nodes"], first: Int[Array, ""]
-    ) -> Scatter:
-        return _merged(memory, series, first)
 
     def finish(self, memory: Scatter) -> Pairwise:
         constant = memory.largest == 0
