@@ -1,21 +1,17 @@
-"""Noise drawn by fixed pages of steps from folded keys.
+"""Noise drawn block by block, each step's by its number.
 
 The path depends on the key and the step alone, not on the size of blocks, checkpointing or batch; no two lanes
 share one, and none repeats in time.
 """
 
-import math
 from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 
 from rosetta_jax._types import Array, Float, Int, PRNGKeyArray, Scalar
 from rosetta_jax.forcing import Noise, NoiseProcess
-
-# Steps whose noise comes from one folded key.
-PAGE = 64
+from rosetta_jax.simulation.deviates import deviates
 
 
 class Draws(eqx.Module):
@@ -57,7 +53,7 @@ def _process(noise: Noise) -> NoiseProcess:
     return noise
 
 
-def pages(
+def drawn(
     noise: Noise | None,
     key: PRNGKeyArray,
     stream: int,
@@ -65,17 +61,10 @@ def pages(
     shape: tuple[int, ...],
     dtype: Any,
 ) -> Float[Array, "steps deviates nodes"] | None:
+    """The deviates of `shape` steps, ports and nodes from step `begin` on."""
     if noise is None:
         return None
     steps, ports, nodes = shape
-    rest = (_process(noise).deviates * ports, nodes)
-    first = begin // PAGE
-    # A block begins a multiple of their common divisor into a page.
-    number = -(-(steps + PAGE - math.gcd(steps, PAGE)) // PAGE)
-    stream_key = jax.random.fold_in(key, stream)
-    keys = jax.vmap(lambda page: jax.random.fold_in(stream_key, page))(
-        first + 1 + jnp.arange(number, dtype=jnp.int32)
-    )
-    drawn = jax.vmap(lambda page: jax.random.normal(page, (PAGE, *rest), dtype=dtype))(keys)
-    drawn = drawn.reshape(-1, *rest)
-    return jax.lax.dynamic_slice_in_dim(drawn, begin - first * PAGE, steps)
+    rows = _process(noise).deviates * ports
+    found = deviates(jax.random.fold_in(key, stream), begin, steps, rows * nodes, dtype)
+    return found.reshape(steps, rows, nodes)

@@ -15,7 +15,6 @@ from rosetta_jax._types import Array, Float, Keys, PRNGKeyArray
 from rosetta_jax.network import Network
 from rosetta_jax.network.transport import Formulation
 from rosetta_jax.observe.streaming import Reduction
-from rosetta_jax.simulation.draws import PAGE
 from rosetta_jax.simulation.march import Plan
 from rosetta_jax.simulation.saving import decimation
 from rosetta_jax.simulation.solution import Settings
@@ -65,16 +64,12 @@ class Request:
         if recompute is None:
             arriving = steps * network.channels * network.nodes * network.gain.dtype.itemsize
             recompute = arriving > _MOST_KEPT
-        root = min(max(64, math.isqrt(steps)), 1024)
-        size = root if block is None else _checks.whole("block", block)
-        # Whole pages of noise where they fit, so that none is drawn twice.
-        pages = math.lcm(self.factor, PAGE)
-        unit = pages if block is None and pages <= size else self.factor
-        unit = math.lcm(unit, formulation.chunk)
+        unit = math.lcm(self.factor, formulation.chunk)
+        size = _block(steps, unit) if block is None else _up(_checks.whole("block", block), unit)
         return Plan(
             samples=self.samples,
             dropped=self.dropped,
-            block=-(-size // unit) * unit,
+            block=size,
             every=self.every,
             save=self.save,
             keep=() if recompute else ("arriving",),
@@ -99,6 +94,23 @@ class Request:
             transient=self.dropped * self.every,
             sampling=self.every,
         )
+
+
+def _block(steps: int, unit: int) -> int:
+    """About the root of all `steps`, a multiple of `unit`, and a divisor of all steps where there is one within a
+    factor of two, so that nothing need be cut off their end.
+    """
+    root = min(max(64, math.isqrt(steps)), 1024)
+    near = range(_up(-(-root // 2), unit), 2 * root + 1, unit)
+    even = [size for size in near if steps % size == 0]
+    if even:
+        return min(even, key=lambda size: abs(math.log(size / root)))
+    return _up(root, unit)
+
+
+def _up(number: int, unit: int) -> int:
+    """The next multiple of `unit`."""
+    return -(-number // unit) * unit
 
 
 def requested(

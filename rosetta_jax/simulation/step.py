@@ -24,7 +24,7 @@ from jax.ad_checkpoint import checkpoint_name
 from rosetta_jax._types import Array, Channels, Float, Int, Keys, Nodal, PRNGKeyArray, Scalar
 from rosetta_jax.network import Network
 from rosetta_jax.network.transport import Sent, Transport
-from rosetta_jax.simulation.draws import Draws, advance, pages, stationary
+from rosetta_jax.simulation.draws import Draws, advance, drawn, stationary
 from rosetta_jax.simulation.solver_step import solver_step
 from rosetta_jax.system import add_inputs
 
@@ -110,14 +110,14 @@ class March(eqx.Module):
         """The deviates of block `number` of `steps` steps."""
         begin, dtype = number * steps, self.dt.dtype
 
-        def drawn(network: Network, key: PRNGKeyArray) -> Draws:
+        def each(network: Network, key: PRNGKeyArray) -> Draws:
             ports, nodes = len(network.noise_ports), network.nodes
             return Draws(
-                noise=pages(network.noise, key, 0, begin, (steps, ports, nodes), dtype),
-                sensor=pages(network.sensor, key, 1, begin, (steps, 1, nodes), dtype),
+                noise=drawn(network.noise, key, 0, begin, (steps, ports, nodes), dtype),
+                sensor=drawn(network.sensor, key, 1, begin, (steps, 1, nodes), dtype),
             )
 
-        found = self.each(drawn, key)
+        found = self.each(each, key)
         # Steps lead, to be scanned over.
         return found if self.varying is None else jax.tree.map(lambda a: a.swapaxes(0, 1), found)
 
