@@ -24,6 +24,7 @@ import numpy as np
 
 import rosetta_jax as rj
 from rosetta_jax import observe
+from rosetta_jax.simulation import draws
 
 NODES = 10
 SEGMENT = 4.0  # s
@@ -76,12 +77,21 @@ def small_connectome() -> rj.Connectome:
 
 def in_precision(x64: bool, compute: Callable[[], tuple]) -> tuple[np.ndarray, ...]:
     """The results of `compute` in float64 or float32, all noise drawn in float32."""
-    drawn = jax.random.normal
+    drawn, hashed = jax.random.normal, draws.deviates
 
     def in_float32(key: jax.Array, shape: tuple[int, ...], dtype: object = float) -> jax.Array:
         return drawn(key, shape, jnp.float32).astype(dtype)
 
-    with jax.enable_x64(x64), mock.patch.object(jax.random, "normal", in_float32):
+    def hashed_in_float32(
+        key: jax.Array, begin: jax.Array, steps: int, number: int, dtype: object
+    ) -> jax.Array:
+        return hashed(key, begin, steps, number, jnp.float32).astype(dtype)
+
+    with (
+        jax.enable_x64(x64),
+        mock.patch.object(jax.random, "normal", in_float32),
+        mock.patch.object(draws, "deviates", hashed_in_float32),
+    ):
         return tuple(np.asarray(each, np.float64) for each in compute())
 
 

@@ -66,13 +66,13 @@ def settings(peer: str, kind: workloads.Workload) -> list[str]:
         return _settings_of_tvboptim(kind)
     if peer == "vbjax":
         return ["chunk=20", "chunk=100"] if kind.delayed else ["unroll=1", "unroll=10"]
-    if peer == "rosetta" and kind.lanes > 1:
+    if peer == "rosetta" and kind.ensemble:
         return ["", "group=8", "group=32"]
     return [""]
 
 
 def _settings_of_tvboptim(kind: workloads.Workload) -> list[str]:
-    if kind.lanes > 1:
+    if kind.ensemble:
         return [
             f"{way},lanes={lanes}"
             for way in ("roll,block=0", "roll,block=250")
@@ -94,12 +94,24 @@ def jobs(given: argparse.Namespace) -> Iterator[list[str]]:
             for peer in given.peers.split(","):
                 tried = settings(peer, kind)[: 1 if given.quick else None]
                 steps = given.steps or kind.length(nodes, dt) // SHORTER.get(peer, 1)
+                case = workloads.case_of(name, nodes, dt, steps)
                 variants = VARIANTS.get(peer, ([],)) if kind.delayed else ([],)
                 for setting, variant in itertools.product(tried, variants):
-                    job = [peer, "--workload", name, "--nodes", str(nodes), "--dt", str(dt)]
-                    job += ["--setting", setting] if setting else []
-                    job += ["--steps", str(steps), "--repeats", str(given.repeats)]
-                    yield [*job, *variant]
+                    yield [*job_of(peer, case, setting, given.repeats), *variant]
+
+
+def job_of(peer: str, case: workloads.Case, setting: str, repeats: int) -> list[str]:
+    """The arguments of one process, library first."""
+    named = {
+        "workload": case.workload,
+        "nodes": case.nodes,
+        "dt": case.dt,
+        "steps": case.steps,
+        "lanes": case.lanes,
+        "repeats": repeats,
+    }
+    named |= {"setting": setting} if setting else {}
+    return [peer, *(word for name, value in named.items() for word in (f"--{name}", str(value)))]
 
 
 def sizes(kind: workloads.Workload, given: argparse.Namespace) -> list[tuple[int, float]]:
@@ -125,7 +137,10 @@ def run(job: list[str], folder: Path) -> dict[str, Any]:
         "workload": named["--workload"],
         "nodes": int(named["--nodes"]),
         "dt": float(named["--dt"]),
+        "steps": int(named["--steps"]),
+        "lanes": int(named["--lanes"]),
         "setting": named.get("--setting", ""),
+        "delays": named.get("--delays", "rounded"),
         "success": False,
     }
     try:
@@ -142,7 +157,7 @@ def run(job: list[str], folder: Path) -> dict[str, Any]:
     printed = [text for text in done.stdout.splitlines() if text.startswith("{")]
     if not printed:
         return line | {"reason": f"died: {environments.reason_of(done.stderr)[-300:]}"}
-    return json.loads(printed[-1])
+    return line | json.loads(printed[-1])
 
 
 @cache
@@ -155,7 +170,7 @@ def judged(line: dict[str, Any]) -> dict[str, Any]:
     """The line with how far its run without noise is from the plain march, of the largest value."""
     if not line["success"] or line["differs"]:
         return line
-    size = line["workload"], line["nodes"], line["dt"], line["steps"]
+    size = [line[name] for name in ("workload", "nodes", "dt", "steps", "lanes")]
     right = expected(workloads.case_of(*size), line["scheme"], line["delays"])
     found = np.asarray(line["fingerprint"])
     if found.shape != right.shape:
@@ -187,27 +202,28 @@ def commit() -> str:
 
 def bests(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One line a library (and way to read delays) and size: its fastest setting, the median of processes."""
+    names = ("workload", "nodes", "dt", "steps", "lanes", "peer", "delays", "setting")
     groups: dict[tuple, list[dict[str, Any]]] = {}
     for line in lines:
-        key = "workload", "nodes", "dt", "peer", "delays", "setting"
-        groups.setdefault(tuple(line.get(name) for name in key), []).append(line)
+        groups.setdefault(tuple(line.get(name) for name in names), []).append(line)
     fastest: dict[tuple, dict[str, Any]] = {}
-    for key, group in groups.items():
+    for (*size, _), group in groups.items():
+        key = tuple(size)
         good = [line for line in group if line["success"]]
         if not good:
-            fastest.setdefault(key[:5], group[0])
+            fastest.setdefault(key, group[0])
             continue
         median = statistics.median_low([line["cpu_us"] for line in good])
         line = next(line for line in good if line["cpu_us"] == median)
-        known = fastest.get(key[:5])
+        known = fastest.get(key)
         if known is None or not known["success"] or line["cpu_us"] < known["cpu_us"]:
-            fastest[key[:5]] = line
+            fastest[key] = line
     return list(fastest.values())
 
 
 def table(workload: str, lines: list[dict[str, Any]]) -> Table:
     """The table of one workload: a row a library and size, with ratios to TVB-Optim's best and to C."""
-    per = "lane and step" if workloads.WORKLOADS[workload].lanes > 1 else "step"
+    per = "lane and step" if workloads.WORKLOADS[workload].ensemble else "step"
     title = f"{workload}, {workloads.WORKLOADS[workload].title}: µs a {per}"
     made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for heading in ("nodes", "dt, ms", "library", "setting"):

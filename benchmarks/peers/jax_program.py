@@ -61,7 +61,7 @@ def program(
         start = getattr(case.model, free)
         values = {free: jnp.full(case.nodes, start), "G": jnp.asarray(case.model.gain)}
         made = compiled(jax.value_and_grad(objective), values, KEY, *passed)
-    elif case.lanes > 1:
+    elif case.kind.ensemble:
         growths, gains = (jnp.asarray(value, float) for value in workloads.lane_values(case.lanes))
         keys = jax.random.split(KEY, case.lanes)
         made = compiled(sweep, {free: growths, "G": gains}, keys, *passed)
@@ -72,7 +72,7 @@ def program(
         if case.kind.gradient:
             value, slope = found
             return np.array([value, slope[free].sum(), slope["G"]])
-        return np.asarray(found if case.lanes > 1 else observed(found))
+        return np.asarray(found if case.kind.ensemble else observed(found))
 
     call, seconds, megabytes = made
     return measure.Program(

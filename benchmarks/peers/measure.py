@@ -124,8 +124,8 @@ def outcome(
     given: argparse.Namespace,
 ) -> dict[str, Any]:
     """What the line says of one case: figures and a fingerprint, or why there are none."""
-    case = workloads.case_of(given.workload, given.nodes, given.dt, given.steps)
-    run = not case.kind.gradient and case.lanes == 1
+    case = workloads.case_of(given.workload, given.nodes, given.dt, given.steps, given.lanes)
+    run = not case.kind.gradient and not case.kind.ensemble
     check = build(case.checked, given)
     found = np.asarray(check.seen(check.call()), float)
     program = build(case, given)
@@ -157,6 +157,7 @@ def arguments(
     parser.add_argument("--nodes", type=int, default=80)
     parser.add_argument("--dt", type=float, default=1.0, help="ms")
     parser.add_argument("--steps", type=int, help="other than the workload's")
+    parser.add_argument("--lanes", type=int, help="of an ensemble, other than the workload's")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(
         "--setting", default=default_setting, help="of the library, as it names them"

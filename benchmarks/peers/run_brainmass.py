@@ -107,7 +107,7 @@ def columns(case: workloads.Case) -> tuple[Any, Any]:
 
 def build(case: workloads.Case, given: argparse.Namespace) -> measure.Program:
     """The workload, compiled."""
-    if case.kind.model is workloads.WongWang or case.lanes > 1:
+    if case.kind.model is workloads.WongWang or case.kind.ensemble:
         raise NotImplementedError("no reduced Wong-Wang model, no delayed lanes")
     brainstate.environ.set(dt=case.dt * u.ms)
     column = case.kind.model is workloads.JansenRit

@@ -2,7 +2,8 @@
 
 Of its own because loading a library made with -ffast-math turns denormals off in the process. Stuart-Landau
 networks only (W1, W2, W5, W6). The gradient's loss and its derivative in the signal are products in NumPy, in
-float32; the rest is C.
+float32; the rest is C. Lanes are marched in groups of 16, or with `--setting alone` one after another, which
+is faster for a few.
 """
 
 import argparse
@@ -128,7 +129,7 @@ class Lanes(Run):
 
     def __init__(self, case: workloads.Case, made: ctypes.CDLL):
         super().__init__(case, made)
-        size = max(case.lanes, LANES)
+        size = -(-case.lanes // LANES) * LANES
         values = np.zeros((2, size), np.float32)
         values[:, : case.lanes] = workloads.lane_values(case.lanes)
         self.growths, self.gains = values.reshape(2, -1, LANES)
@@ -151,6 +152,17 @@ class Lanes(Run):
         return self.deviations.transpose(0, 2, 1).reshape(-1, self.case.nodes)[: self.case.lanes]
 
 
+class Alone(Run):
+    """Lanes one after another, all with the same noise."""
+
+    def __call__(self) -> np.ndarray:
+        deviations = []
+        for growth, gain in zip(*workloads.lane_values(self.case.lanes), strict=True):
+            self.node.growth, self.node.gain = growth, gain
+            deviations.append(self.march()[1:, 0].std(0))
+        return np.array(deviations)
+
+
 def build(case: workloads.Case, given: argparse.Namespace) -> measure.Program:
     """The workload."""
     if case.kind.model is not workloads.StuartLandau:
@@ -159,14 +171,14 @@ def build(case: workloads.Case, given: argparse.Namespace) -> measure.Program:
     call: Callable[[], Any] = Run(case, made).march
     if case.kind.gradient:
         call = Gradient(case, made)
-    elif case.lanes > 1:
-        call = Lanes(case, made)
+    elif case.kind.ensemble:
+        call = (Alone if given.setting == "alone" else Lanes)(case, made)
 
     def seen(found: Any) -> np.ndarray:
         if case.kind.gradient:
             value, slope = found
             return np.array([value, slope[:-1].sum(), slope[-1]])
-        return found if case.lanes > 1 else found[1:, 0]
+        return found if case.kind.ensemble else found[1:, 0]
 
     return measure.Program(
         call, seen, scheme="frozen", dtype="float32", setting=given.setting, compile_seconds=seconds

@@ -75,7 +75,7 @@ def simulator_of(case: workloads.Case) -> Any:
 
 def build(case: workloads.Case, given: argparse.Namespace) -> measure.Program:
     """The workload; configuring it anew is part of a call, as a call goes on from the last otherwise."""
-    if case.kind.gradient or case.lanes > 1:
+    if case.kind.gradient or case.kind.ensemble:
         raise NotImplementedError("no gradients and no lanes")
 
     def call() -> np.ndarray:

@@ -17,7 +17,7 @@ against its own arithmetic.
 | W3 | Jansen-Rit, delays | all states of a run |
 | W4 | reduced Wong-Wang, delays | a run of 60 s, and value and gradient of `loss` in (w_i, G) |
 | W5 | Stuart-Landau, delays | value and gradient of `loss` in (a_i, G) |
-| W6 | Stuart-Landau, 64 lanes of other a, G and noise | the standard deviation of x |
+| W6 | Stuart-Landau, 64 lanes (or as many as told) of other a, G and noise | the standard deviation of x |
 """
 
 import dataclasses
@@ -172,6 +172,11 @@ class Workload:
     gradient: bool = False
     lanes: int = 1
 
+    @property
+    def ensemble(self) -> bool:
+        """Whether lanes are marched, be it one alone."""
+        return self.lanes > 1
+
     def length(self, nodes: int, dt: float) -> int:
         """Steps of a run: as defined, or for other sizes about as much work as at the first."""
         if (nodes, dt) in self.steps:
@@ -321,7 +326,7 @@ def expected(case: Case, scheme: str, delays: str) -> np.ndarray:
     case = case.checked
     if case.kind.gradient:
         return _expected_gradient(case, scheme, delays)
-    if case.lanes > 1:
+    if case.kind.ensemble:
         values = zip(*lane_values(case.lanes), strict=True)
         runs = [oracle(case, scheme, delays, a=a, gain=gain) for a, gain in values]
         return np.concatenate([run.std(0) for run in runs])
@@ -338,7 +343,11 @@ def _expected_gradient(case: Case, scheme: str, delays: str) -> np.ndarray:
     return np.array([found[0], found[1], found[3]])
 
 
-def case_of(workload: str, nodes: int, dt: float, steps: int | None = None) -> Case:
-    """A workload at one size, as long as defined or of `steps`."""
+def case_of(
+    workload: str, nodes: int, dt: float, steps: int | None = None, lanes: int | None = None
+) -> Case:
+    """A workload at one size, of as many steps and lanes as defined unless told otherwise."""
     kind = WORKLOADS[workload]
-    return Case(workload, nodes, dt, steps or kind.length(nodes, dt), kind.lanes)
+    if not kind.ensemble and lanes not in (None, 1):
+        raise ValueError(f"`lanes` must be 1, since {workload} is one network; got {lanes}.")
+    return Case(workload, nodes, dt, steps or kind.length(nodes, dt), lanes or kind.lanes)

@@ -23,6 +23,7 @@ from rosetta_jax.system import Rung
 # What a formulation does, in words.
 _WORDS = {
     "at once": "one product of matrix and vector at each stage",
+    "predicted": "one product of matrix and vector a step, of what Euler's method predicts",
     "ring": "each link gathers one value a step from a ring of past steps",
     "split": "short links are pushed through one matrix, long ones read for eight steps at once",
     "ring and slices": "short links gather one value a step, long ones are read for eight steps at once",

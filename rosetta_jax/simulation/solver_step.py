@@ -14,9 +14,14 @@ from rosetta_jax._types import Scalar
 UNROLLED = 4
 
 
+# A share of the step, a plain number where stages are written out.
+Share = float | Scalar
+
+
 def solver_step(
-    solver: diffrax.AbstractSolver, field: Callable[..., Any], state: Any, dt: Scalar
+    solver: diffrax.AbstractSolver, field: Callable[[Share, Any], Any], state: Any, dt: Scalar
 ) -> Any:
+    """The state after a step of `dt`, of slopes `field(share of the step, state)`."""
     if isinstance(solver, diffrax.AbstractRungeKutta):
         tableau = solver.tableau
         few = isinstance(tableau, diffrax.ButcherTableau) and len(tableau.b_sol) <= UNROLLED
@@ -24,7 +29,7 @@ def solver_step(
             return _runge_kutta_step(tableau, field, state, dt)
         # Its default loop over stages has no forward derivative.
         solver = dataclasses.replace(solver, scan_kind="bounded")
-    terms = diffrax.ODETerm(field)
+    terms = diffrax.ODETerm(lambda t, state, _: field(t / dt, state))
     zero = jnp.zeros_like(dt)
     # Begun anew each step: a cached last stage would carry this step's noise into the next.
     memory = solver.init(terms, zero, dt, state, None)
@@ -32,9 +37,11 @@ def solver_step(
     return after
 
 
-def _runge_kutta_step(tableau: Any, field: Callable[..., Any], state: Any, dt: Scalar) -> Any:
+def _runge_kutta_step(
+    tableau: Any, field: Callable[[Share, Any], Any], state: Any, dt: Scalar
+) -> Any:
     # The stages written out, for a faster reverse gradient than a loop over them gives.
-    slopes = [field(jnp.zeros_like(dt), state, None)]
+    slopes = [field(0.0, state)]
 
     def advanced(weights: Any) -> Any:
         return jax.tree.map(
@@ -46,5 +53,5 @@ def _runge_kutta_step(tableau: Any, field: Callable[..., Any], state: Any, dt: S
         )
 
     for weights, share in zip(tableau.a_lower, tableau.c, strict=True):
-        slopes.append(field(float(share) * dt, advanced(weights), None))
+        slopes.append(field(float(share), advanced(weights)))
     return advanced(tableau.b_sol)

@@ -25,7 +25,7 @@ from rosetta_jax._types import Array, Channels, Float, Int, Keys, Nodal, PRNGKey
 from rosetta_jax.network import Network
 from rosetta_jax.network.transport import Sent, Transport
 from rosetta_jax.simulation.draws import Draws, advance, drawn, stationary
-from rosetta_jax.simulation.solver_step import solver_step
+from rosetta_jax.simulation.solver_step import Share, solver_step
 from rosetta_jax.system import add_inputs
 
 
@@ -86,9 +86,11 @@ class March(eqx.Module):
 
         def before(network: Network, key: PRNGKeyArray) -> tuple[Local, Array | None]:
             ports, nodes = len(network.noise_ports), network.nodes
+            start, zero = state(network, jnp.zeros((), dtype)), jnp.zeros((), dtype)
+            sent = network.send(start, network.outside(zero))
             local = Local(
-                state=state(network, jnp.zeros((), dtype)),
-                arriving=None,
+                state=start,
+                arriving=self.moving.immediate(sent) if self.moving.predicted else None,
                 noise=stationary(network.noise, key, 0, (ports, nodes), dtype),
                 sensor=stationary(network.sensor, key, 1, (1, nodes), dtype),
             )
@@ -100,10 +102,10 @@ class March(eqx.Module):
             )(times)
 
         local, sent = self.each(before, key)
-        history = memory = arriving = None
+        history = memory = None
         if sent is not None:
             history, memory, arriving = self.moving.begin(self._last(sent))
-        local = dataclasses.replace(local, arriving=self._first(arriving))
+            local = dataclasses.replace(local, arriving=self._first(arriving))
         return Carry(jnp.int32(0), local, memory), history
 
     def draws(self, key: Keys, number: Int[Array, ""], steps: int) -> Draws:
@@ -184,19 +186,31 @@ class March(eqx.Module):
         begun: Begun,
         arriving_end: Channels | None,
     ) -> Local:
-        dt, eta, eta_end, known = self.dt, begun.eta, begun.eta_end, local.arriving
+        def outside(share: Share) -> Any:
+            return _outside(
+                network, time + share * self.dt, _within(share, begun.eta, begun.eta_end)
+            )
 
-        def field(t: Scalar, state: Any, _: Any) -> Any:
-            share = t / dt
-            held = None if eta is None or eta_end is None else (1 - share) * eta + share * eta_end
-            outside = _outside(network, time + t, held)
-            arriving = self.moving.stage(network.send(state, outside))
-            if known is not None and arriving_end is not None:
-                arriving = arriving + (1 - share) * known + share * arriving_end
-            return network.vector_field(time + t, state, arriving, outside)
+        if self.moving.predicted:
+            arriving_end = self._predicted(time, network, local, outside)
 
-        state = network.rung.wrap(solver_step(self.solver, field, local.state, dt))
+        def field(share: Share, state: Any) -> Any:
+            known = _within(share, local.arriving, arriving_end)
+            arriving = self.moving.stage(network.send(state, outside(share)), known)
+            return network.vector_field(time + share * self.dt, state, arriving, outside(share))
+
+        state = network.rung.wrap(solver_step(self.solver, field, local.state, self.dt))
         return Local(state, arriving_end, begun.noise, begun.sensor)
+
+    def _predicted(
+        self, time: Scalar, network: Network, local: Local, outside: Callable[[Share], Any]
+    ) -> Channels:
+        """What arrives at the end of a step where Euler's method would end."""
+        assert local.arriving is not None
+        slope = network.vector_field(time, local.state, local.arriving, outside(0.0))
+        ahead = jax.tree.map(lambda each, slope: each + self.dt * slope, local.state, slope)
+        arriving = self.moving.immediate(network.send(ahead, outside(1.0)))
+        return checkpoint_name(arriving, "arriving")
 
     def _last(self, values: Array) -> Array:
         return values if self.varying is None else jnp.moveaxis(values, 0, -1)
@@ -208,6 +222,15 @@ class March(eqx.Module):
 def _outside(network: Network, t: Scalar, noise: Float[Array, "ports nodes"] | None) -> Any:
     known = network.outside(t)
     return known if noise is None else add_inputs(known, network.noise_inputs(noise))
+
+
+def _within(share: Share, begin: Array | None, end: Array | None) -> Array | None:
+    """A value within a step between those at its ends."""
+    if begin is None or end is None or begin is end:
+        return begin
+    if isinstance(share, float) and share in (0.0, 1.0):
+        return end if share else begin
+    return (1 - share) * begin + share * end
 
 
 def _paired(carry: Carry, series: Any, sent: Sent) -> tuple[Carry, tuple[Any, Sent]]:

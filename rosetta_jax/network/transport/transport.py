@@ -37,6 +37,7 @@ class Transport(eqx.Module):
     far: Slices | None
     too_long: Bool[Array, ""]
     rows: int = eqx.field(static=True)
+    predicted: bool = eqx.field(static=True)
 
     @property
     def chunk(self) -> int:
@@ -48,10 +49,16 @@ class Transport(eqx.Module):
         """Whether anything arrives that was sent before."""
         return self.near is not None or self.far is not None
 
-    def stage(self, sent: Channels) -> Channels:
-        """What arrives at a stage from the stage itself, through delays below the step."""
-        if self.at_once is None:
-            return jnp.zeros_like(sent)
+    def stage(self, sent: Channels, known: Channels | None) -> Channels:
+        """What arrives at a stage: the `known` part, and that from the stage itself, delayed below a step."""
+        if self.at_once is None or self.predicted:
+            return jnp.zeros_like(sent) if known is None else known
+        within = self.immediate(sent)
+        return within if known is None else within + known
+
+    def immediate(self, sent: Channels) -> Channels:
+        """What arrives of `sent` at once."""
+        assert self.at_once is not None
         return carried_by_source(self.at_once, sent)
 
     def begin(
@@ -91,7 +98,8 @@ def transport(network: Network, dt: Scalar, formulation: Formulation) -> Transpo
     weights, phase = network.connectome.weights, network.connectome.phase
     if network.connectome.lengths is None:
         matrix = by_source(network.links()) if formulation.at_once else None
-        return Transport(matrix, None, None, jnp.asarray(False), 0)
+        predicted = formulation.name == "predicted" and matrix is not None
+        return Transport(matrix, None, None, jnp.asarray(False), 0, predicted)
     rows = formulation.rows
     found = steps(network, dt, rows, formulation.rounded, formulation.whole)
     within = at_once(weights, found) if formulation.at_once else None
@@ -101,6 +109,7 @@ def transport(network: Network, dt: Scalar, formulation: Formulation) -> Transpo
         far=_far(weights, phase, found, formulation),
         too_long=found.too_long,
         rows=rows,
+        predicted=False,
     )
 
 
