@@ -45,6 +45,7 @@ class Status(IntEnum):
     undecided = 5
     not_converged = 6
     not_locked = 7
+    delay_too_short = 8
 
     @property
     def message(self) -> str:
@@ -56,6 +57,7 @@ _MESSAGES = {
     Status.ok: "succeeded",
     Status.non_finite: "a value became infinite or not a number: take a smaller step or gain",
     Status.delay_too_long: "a delay exceeds `max_delay`: raise it, or the speed",
+    Status.delay_too_short: "a delay is shorter than `min_delay`: lower it, or the speed",
     Status.no_fixed_point: "no fixed point was found: the linear theory has nothing to stand on",
     Status.unstable: "the fixed point is unstable: its linear spectrum has no meaning",
     Status.undecided: "stability could not be decided: the point lies too close to an onset",

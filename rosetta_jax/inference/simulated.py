@@ -22,9 +22,9 @@ from rosetta_jax._types import Array, Float, Int, Pairwise, PRNGKeyArray, Spectr
 from rosetta_jax.inference.curves import Curve
 from rosetta_jax.inference.route import CurvePrediction, Model, Prediction, Route
 from rosetta_jax.network import Network, as_network
-from rosetta_jax.network.network import longest_delay
+from rosetta_jax.network.network import delay_bounds
 from rosetta_jax.network.transport import formulate, transport
-from rosetta_jax.results import Status, status_where
+from rosetta_jax.network.transport.slices import CHUNK
 from rosetta_jax.simulation import simulate
 
 # Room for delays to grow during a descent, where `max_delay` does not say.
@@ -38,7 +38,8 @@ class Simulated(Route):
 
     `save_every` (s) is the sampling interval of the signal, after a low-pass, by default every step;
     `segment` (s) the length of Welch's segments, best that of the measured spectra. Networks without
-    `max_delay` get room for twice their present longest delay; a step to a longer one is refused.
+    `max_delay` get room for twice their present longest delay, and those without `min_delay` for half their
+    shortest where that is still long enough to be read for eight steps at once; a step beyond is refused.
     Unlike theory it needs no stable point, so networks beyond onset can be fitted.
     """
 
@@ -76,15 +77,19 @@ class Simulated(Route):
                 f"the loss asks for {highest:g} Hz, but signals kept every {self.interval:g} s are good "
                 f"to {limit:g} Hz: lower `save_every`, or leave out the higher bins."
             )
-        networks = [m if isinstance(m, Curve) else as_network(m) for m in models]
-        rooms = [
-            n.max_delay or _ROOM * longest_delay(n) for n in networks if isinstance(n, Network)
-        ]
+        whole: list[Model] = [m if isinstance(m, Curve) else as_network(m) for m in models]
+        networks = [model for model in whole if isinstance(model, Network)]
+        longest = max((n.max_delay or _ROOM * delay_bounds(n)[1] for n in networks), default=0.0)
+        if not longest:
+            return whole
+        least = min(n.min_delay or delay_bounds(n)[0] / _ROOM for n in networks)
+        bounds = {
+            "max_delay": longest,
+            "min_delay": least if least > (CHUNK + 1) * self.dt else None,
+        }
         return [
-            dataclasses.replace(n, max_delay=max(rooms))
-            if isinstance(n, Network) and max(rooms)
-            else n
-            for n in networks
+            dataclasses.replace(model, **bounds) if isinstance(model, Network) else model
+            for model in whole
         ]
 
     def predict(self, model: Model, key: PRNGKeyArray) -> Prediction:
@@ -117,7 +122,7 @@ class SimulatedPrediction(Prediction):
         # What can be told without a march; a march that diverges is found by what it gives.
         dt = jnp.asarray(self._route.dt, self._network.connectome.weights.dtype)
         moving = transport(self._network, dt, formulate(self._network, self._route.dt))
-        return status_where(moving.too_long, Status.delay_too_long)
+        return moving.status
 
     def spectrum(self, frequencies: Float[Array, " frequencies"]) -> Spectrum:
         def welch(signal: Float[Array, "time nodes"]) -> Spectrum:

@@ -11,4 +11,4 @@ from rosetta_jax.network.coupling import PhaseCoupling as PhaseCoupling
 from rosetta_jax.network.network import Network as Network
 from rosetta_jax.network.network import alone as alone
 from rosetta_jax.network.network import as_network as as_network
-from rosetta_jax.network.network import longest_delay as longest_delay
+from rosetta_jax.network.network import delay_bounds as delay_bounds

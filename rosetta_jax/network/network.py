@@ -38,7 +38,9 @@ class Network(eqx.Module):
     `Coupling`, by default the rung's own; `gain` G; conduction `speed` (m/s), used where the connectome has
     lengths; `noise` at the rung's noise ports; `drive` at its drive port; `field` at its field port, or at
     the ports they name; both may be sums; `sensor`, a noise added to every signal; `max_delay` (s): the
-    longest delay that a march must be able to hold, needed only where lengths or speed are traced.
+    longest delay that a march must be able to hold, needed only where lengths or speed are traced; `min_delay`
+    (s): the shortest that will occur there, which lets a march read for eight steps at once where it is longer.
+    A run with a delay outside of these fails and says so.
 
     Raises `ValueError` for white noise at a port in which the rung is not linear, an unknown port,
     or a parameter that is neither `()` nor `(nodes,)`.
@@ -52,6 +54,7 @@ class Network(eqx.Module):
     field: Field | Sum | None
     sensor: Noise | None
     max_delay: float | None = eqx.field(static=True)
+    min_delay: float | None = eqx.field(static=True)
     gain: Parameter = parameter(
         unit="1", symbol="G", description="global gain of the coupling", support=NonNegative()
     )
@@ -76,6 +79,7 @@ class Network(eqx.Module):
         field: Field | Sum | None = None,
         sensor: Noise | None = None,
         max_delay: float | None = None,
+        min_delay: float | None = None,
     ):
         _check_parts(rung, connectome, noise, drive, field, sensor)
         self.rung = rung
@@ -88,6 +92,9 @@ class Network(eqx.Module):
         self.field = field
         self.sensor = sensor
         self.max_delay = None if max_delay is None else _checks.known("max_delay", max_delay, "s")
+        self.min_delay = (
+            None if min_delay is None else _checks.known("min_delay", min_delay, "s", zero=True)
+        )
 
     def __check_init__(self):
         check_parameters(self)
@@ -99,6 +106,11 @@ class Network(eqx.Module):
             raise ValueError(
                 f"`max_delay` of {self.max_delay:g} s is longer than any delay of a brain: give seconds, "
                 "not milliseconds."
+            )
+        if (self.min_delay or 0.0) > (self.max_delay or np.inf):
+            raise ValueError(
+                f"`min_delay` of {self.min_delay:g} s is longer than `max_delay`, {self.max_delay:g} s: both are "
+                "bounds of the delays of links with weight."
             )
         for path, value in _regional_parameters(self):
             _checks.shared_or_regional(path, value, self.nodes)
@@ -272,21 +284,19 @@ def delays_known(network: Network) -> bool:
     return _checks.is_concrete((connectome.weights, connectome.lengths, network.speed))
 
 
-def longest_delay(network: Network) -> float:
-    """The longest delay of a link with weight (s). Raises where values are traced."""
+def delay_bounds(network: Network) -> tuple[float, float]:
+    """The shortest and the longest delay of a link with weight (s). Raises where values are traced."""
     connectome = network.connectome
     if connectome.lengths is None:
-        return 0.0
+        return 0.0, 0.0
     if not delays_known(network):
         raise ValueError(
-            "`max_delay` is needed where weights, lengths or speed are traced (inside jax.jit, "
-            "vmap or "
-            "grad): give Network(..., max_delay=seconds), at least the longest delay that will "
-            "occur."
+            "`max_delay` is needed where weights, lengths or speed are traced (inside jax.jit, vmap or "
+            "grad): give Network(..., max_delay=seconds), at least the longest delay that will occur."
         )
     linked = np.asarray(connectome.weights) != 0
-    longest = float(np.asarray(connectome.lengths)[linked].max(initial=0.0))
-    return longest / (1000 * float(network.speed))
+    lengths = np.asarray(connectome.lengths)[linked] / (1000 * float(network.speed))
+    return (float(lengths.min()), float(lengths.max())) if linked.any() else (0.0, 0.0)
 
 
-__all__ = ["Network", "alone", "as_network", "delays_known", "longest_delay"]
+__all__ = ["Network", "alone", "as_network", "delay_bounds", "delays_known"]

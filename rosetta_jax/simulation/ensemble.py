@@ -268,8 +268,12 @@ def _formulated(
         pick(pick(np.where(linked, known["connectome.lengths"], nothing), axis=(1, 2)) / times)
         for pick, nothing in ((np.min, np.inf), (np.max, 0.0))
     )
-    roomy = dataclasses.replace(network, max_delay=max(float(longest), network.max_delay or 0.0))
-    return formulate(roomy, dt, delays, name, traced=True, shortest=float(shortest))
+    roomy = dataclasses.replace(
+        network,
+        min_delay=None if np.isinf(shortest) else float(shortest),
+        max_delay=max(float(longest), network.max_delay or 0.0),
+    )
+    return formulate(roomy, dt, delays, name, traced=True)
 
 
 def _group(group: int | None, together: bool, number: int) -> int:

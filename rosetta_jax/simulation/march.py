@@ -131,7 +131,7 @@ def _marched(marching: March, key: Keys, plan: Plan, past: Callable[[Scalar], An
         name: marching.each(lambda _, memory, each=each: each.finish(memory), folded.memories[name])
         for name, each in plan.reductions.items()
     }
-    return _judged(marching.moving.too_long, folded.finite, (signal, states, reduced))
+    return _judged(marching.moving.status, folded.finite, (signal, states, reduced))
 
 
 def _unfolded(marching: March, plan: Plan, state: Any) -> Folded:
@@ -179,16 +179,16 @@ def _wanted(plan: Plan, states: Any) -> Any:
 
 
 def _judged(
-    too_long: Bool[Array, ""], finite: Bool[Array, "*lanes"], found: tuple[Any, Any, dict]
+    links: Int[Array, ""], finite: Bool[Array, "*lanes"], found: tuple[Any, Any, dict]
 ) -> Kept:
     status = first_failure(
-        jnp.broadcast_to(status_where(too_long, Status.delay_too_long), finite.shape),
+        jnp.broadcast_to(links, finite.shape),
         status_where(~finite, Status.non_finite),
     )
 
     # A march without room for its delays means nothing, however plausible it looks.
     def judged(leaf: Array) -> Array:
-        return jnp.where(too_long, jnp.nan, leaf) if eqx.is_inexact_array(leaf) else leaf
+        return jnp.where(links != Status.ok, jnp.nan, leaf) if eqx.is_inexact_array(leaf) else leaf
 
     signal, states, reduced = jax.tree.map(judged, found)
     return Kept(signal, states, reduced, status)

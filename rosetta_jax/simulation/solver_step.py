@@ -29,7 +29,7 @@ def solver_step(
             return _runge_kutta_step(tableau, field, state, dt)
         # Its default loop over stages has no forward derivative.
         solver = dataclasses.replace(solver, scan_kind="bounded")
-    terms = diffrax.ODETerm(lambda t, state, _: field(t / dt, state))
+    terms = diffrax.ODETerm(lambda t, state, _: field(jnp.asarray(t) / dt, state))
     zero = jnp.zeros_like(dt)
     # Begun anew each step: a cached last stage would carry this step's noise into the next.
     memory = solver.init(terms, zero, dt, state, None)

@@ -69,6 +69,21 @@ def test_a_longer_delay_than_there_is_room_for_is_a_status():
     assert int(ROUTE.predict(slow, KEY).status) == Status.delay_too_long
 
 
+def test_short_steps_read_in_chunks_and_refuse_a_delay_too_short_for_them():
+    route = rj.Simulated(1.0, 2e-4, seeds=1, segment=0.5)
+    [model] = route.prepared([network()], None)
+    # Nine steps are 1.8 ms; for steps of 2 ms half of the shortest delay is too short.
+    assert model.min_delay == pytest.approx(rj.network.delay_bounds(network())[0] / 2)
+    assert ROUTE.prepared([network()], None)[0].min_delay is None
+    for speed, status in ((12.5, Status.ok), (26.0, Status.delay_too_short)):
+        found = jax.jit(
+            lambda speed: route.predict(rj.replace(model, {"speed": speed}), KEY).status
+        )(jnp.asarray(speed))
+        assert int(found) == status
+    [known] = route.prepared([network(min_delay=5e-3)], None)
+    assert known.min_delay == 5e-3
+
+
 SHORT = rj.Simulated(4.0, 2e-3, seeds=2, transient=0.8, save_every=0.008, segment=1.0)
 LOSS = SumOfLosses(
     (

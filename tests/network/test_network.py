@@ -23,7 +23,7 @@ from rosetta_jax.network import (
     Network,
     alone,
     as_network,
-    longest_delay,
+    delay_bounds,
 )
 from rosetta_jax.rungs import HarmonicOscillator, JansenRit, StuartLandau
 from rosetta_jax.simulation import simulate
@@ -84,12 +84,14 @@ def test_without_lengths_there_are_no_delays():
     assert Network(StuartLandau(), Connectome(WEIGHTS)).delays() is None
 
 
-def test_the_longest_delay_is_that_of_a_link_with_weight():
+def test_bounds_of_delays_are_those_of_links_with_weight():
     lengths = LENGTHS.copy()
     lengths[1, 2] = 900.0  # no weight there
-    assert longest_delay(Network(StuartLandau(), Connectome(WEIGHTS, lengths))) == pytest.approx(
-        4.05e-3
-    )
+    found = delay_bounds(Network(StuartLandau(), Connectome(WEIGHTS, lengths)))
+    linked = LENGTHS[WEIGHTS != 0] / 1e4
+    assert found == pytest.approx((linked.min(), linked.max())) and found[1] == 4.05e-3
+    lone = Network(StuartLandau(), Connectome(np.zeros((2, 2)), np.ones((2, 2))))
+    assert delay_bounds(lone) == (0.0, 0.0)
 
 
 # --- identities

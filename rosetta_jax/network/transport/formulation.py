@@ -27,7 +27,7 @@ import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Int
-from rosetta_jax.network.network import Network, delays_known, longest_delay
+from rosetta_jax.network.network import Network, delay_bounds, delays_known
 from rosetta_jax.network.transport.slices import CHUNK
 
 # What reads the short links and the long ones.
@@ -73,6 +73,13 @@ class Formulation(eqx.Module):
         return FORMULATIONS[self.name][1]
 
     @property
+    def least(self) -> int:
+        """The fewest whole steps of a delay that can be read."""
+        if self.whole is None and self.far is not None:
+            return CHUNK + 1
+        return 0 if self.at_once or self.whole is not None else 1
+
+    @property
     def delays(self) -> str:
         """How delays are read: "none", "interpolated" or "rounded"."""
         if not self.rows:
@@ -92,11 +99,10 @@ def formulate(
     name: str | None = None,
     *,
     traced: bool = False,
-    shortest: float = 0.0,
 ) -> Formulation:
     """The formulation for steps of `dt` (s), of the given `name` or the fastest; `delays` as in `rj.simulate`.
 
-    With `traced` links are taken as not known even where they are, but for their `shortest` delay (s).
+    With `traced` links are taken as not known even where they are.
 
     Raises `ValueError` for a name that is not there or does not suit the delays.
     """
@@ -105,7 +111,7 @@ def formulate(
         _checks.one_of("transport", name, FORMULATIONS)
     rows = history_rows(network, dt)
     if traced or not delays_known(network):
-        return _unknown(rows, rounded, name, shortest / dt)
+        return _unknown(rows, rounded, name, (network.min_delay or 0.0) / dt)
     weights = np.asarray(network.connectome.weights)
     linked = weights != 0
     if network.connectome.lengths is None:
@@ -141,7 +147,7 @@ def history_rows(network: Network, dt: float) -> int:
     """How many steps of history the delays of `network` need at step `dt`; 0 without delays."""
     if network.connectome.lengths is None:
         return 0
-    longest = longest_delay(network) if network.max_delay is None else network.max_delay
+    longest = delay_bounds(network)[1] if network.max_delay is None else network.max_delay
     return math.floor(longest / dt * (1 + 1e-6)) + 1
 
 
@@ -150,6 +156,8 @@ def _unknown(rows: int, rounded: bool, name: str | None, shortest: float) -> For
     # With room for rounding in single precision.
     known = shortest / (1 + 1e-5)
     found = "slices" if known > CHUNK + 1 else "ring"
+    # Those told to go step by step may be longer.
+    found = name if name == "ring" else found
     found = found if rows else "at once"
     return _named(name, Formulation(None, None, None, found, known < 1, rounded, rows, 0))
 

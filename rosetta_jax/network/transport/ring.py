@@ -44,6 +44,10 @@ class History(eqx.Module):
         return jax.lax.optimization_barrier(rows)
 
 
+# A window, the place in it that each link reads, and the angle by which it turns what it reads.
+Held = tuple[Float[Array, "channels flat *lanes"], Int[Array, "nodes links"], Linked | None]
+
+
 class Ring(eqx.Module):
     """The links of each node and their places in a window of `rows` steps."""
 
@@ -66,18 +70,22 @@ class Ring(eqx.Module):
     def _read(self, history: History, nodes: int) -> tuple[History, Sent]:
         reads = self.reads
         place = (self.rows - 1 - reads.back) * nodes + reads.sources
-        gathered = [
-            jax.lax.optimization_barrier(channel.at[place].get(mode="promise_in_bounds"))
-            for channel in history.window(nodes)
-        ]
-        if reads.turn is not None:
-            gathered = rotated(gathered, reads.turn)
-        arriving = _sums(reads.soon, gathered)
-        if reads.later is None:
+        arriving, *later = reads.sums(_summed, (history.window(nodes), place, reads.turn))
+        if history.due is None:
             return history, arriving
-        assert history.due is not None
-        later = _sums(reads.later, gathered)
-        return History(history.rows, history.newest, later), history.due + arriving
+        return History(history.rows, history.newest, later[0]), history.due + arriving
+
+
+def _summed(held: Held, weights: tuple[Linked, ...]) -> tuple[Sent, ...]:
+    """The sums over links for each of the weights."""
+    window, place, turn = held
+    gathered = [
+        jax.lax.optimization_barrier(channel.at[place].get(mode="promise_in_bounds"))
+        for channel in window
+    ]
+    if turn is not None:
+        gathered = rotated(gathered, turn)
+    return tuple(_sums(each, gathered) for each in weights)
 
 
 def _sums(weights: Linked, gathered: list[Float[Array, "nodes links *lanes"]]) -> Sent:

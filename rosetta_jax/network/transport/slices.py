@@ -15,10 +15,12 @@ from rosetta_jax.network.transport.reads import Reads, Sent
 
 # Steps read at once: eight numbers fill a register.
 CHUNK = 8
-# Numbers copied at once, that they may stay in the cache until they are summed.
-_TILE = 2**18
+# Numbers copied at once: on a CPU they may stay in the cache until they are summed, elsewhere there are few loops.
+_TILE, _TILE_ELSEWHERE = 2**18, 2**27
 # What nodes sent, the oldest first.
 Rows = Float[Array, "channels nodes rows *lanes"]
+# A history, the place in it where each link begins to read, and the angle by which it turns what it reads.
+Held = tuple[Rows, Int[Array, "nodes links"], Float[Array, "nodes links"] | None]
 
 
 class Slices(eqx.Module):
@@ -34,37 +36,47 @@ class Slices(eqx.Module):
 
     def ahead(self, history: Rows) -> Float[Array, "chunk channels nodes *lanes"]:
         """What arrives at the end of each step of the next chunk."""
-        reads = self.reads
-        place = reads.sources * self.rows + self.rows - reads.back
-        nodes, links = place.shape
-        size = CHUNK * links * history.shape[0] * (history.shape[3] if history.ndim > 3 else 1)
-        tile = max(1, _TILE // size)
-        if nodes <= tile:
-            return jnp.moveaxis(self._read(history, place, reads.soon, reads.turn), 2, 0)
-
-        def one(_: None, part: tuple) -> tuple[None, Array]:
-            return None, jnp.moveaxis(self._read(history, *part), 1, 0)
-
-        parts = jax.tree.map(lambda each: _tiled(each, tile), (place, reads.soon, reads.turn))
-        _, found = jax.lax.scan(one, None, parts)
-        found = found.reshape(-1, *found.shape[2:])[:nodes]
-        return jnp.moveaxis(found, (2, 1, 0), (0, 1, 2))
+        place = self.reads.sources * self.rows + self.rows - self.reads.back
+        return self.reads.sums(_summed, (history, place, self.reads.turn))[0]
 
     def after(self, history: Rows, sent: Float[Array, "chunk channels nodes *lanes"]) -> Rows:
         """The history with what a chunk of steps has sent."""
         return jnp.concatenate([history[:, :, CHUNK:], jnp.moveaxis(sent, 0, 2)], axis=2)
 
-    def _read(
-        self,
-        history: Rows,
-        place: Int[Array, "targets links"],
-        weights: Float[Array, "targets links"],
-        turn: Float[Array, "targets links"] | None,
-    ) -> Float[Array, "channels targets chunk *lanes"]:
-        gathered = [_slices(channel, place) for channel in history]
-        if turn is not None:
-            gathered = rotated(gathered, turn)
-        return jnp.stack([jnp.einsum("ij,ijt...->it...", weights, each) for each in gathered])
+
+def _summed(held: Held, weights: tuple[Array, ...]) -> tuple[Array, ...]:
+    """The sums over links, `(chunk, channels, nodes, *lanes)`, for each of the weights."""
+    history, place, turn = held
+    nodes, links = place.shape
+    size = CHUNK * links * history.shape[0] * (history.shape[3] if history.ndim > 3 else 1)
+    most = _TILE if jax.default_backend() == "cpu" else _TILE_ELSEWHERE
+    tile = max(1, most // size)
+    if nodes <= tile:
+        found = _of_targets(history, place, turn, weights)
+        return tuple(jnp.moveaxis(each, 2, 0) for each in found)
+
+    def one(_: None, part: tuple) -> tuple[None, tuple[Array, ...]]:
+        return None, tuple(jnp.moveaxis(each, 1, 0) for each in _of_targets(history, *part))
+
+    parts = jax.tree.map(lambda each: _tiled(each, tile), (place, turn, weights))
+    _, found = jax.lax.scan(one, None, parts)
+    whole = (each.reshape(-1, *each.shape[2:])[:nodes] for each in found)
+    return tuple(jnp.moveaxis(each, (2, 1, 0), (0, 1, 2)) for each in whole)
+
+
+def _of_targets(
+    history: Rows,
+    place: Int[Array, "targets links"],
+    turn: Float[Array, "targets links"] | None,
+    weights: tuple[Float[Array, "targets links"], ...],
+) -> tuple[Float[Array, "channels targets chunk *lanes"], ...]:
+    gathered = [_slices(channel, place) for channel in history]
+    if turn is not None:
+        gathered = rotated(gathered, turn)
+    return tuple(
+        jnp.stack([jnp.einsum("ij,ijt...->it...", each, values) for values in gathered])
+        for each in weights
+    )
 
 
 def _slices(

@@ -14,9 +14,8 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Bool
 
-from rosetta_jax._types import Array, Channels, Float, Pairwise, Scalar
+from rosetta_jax._types import Array, Channels, Float, Int, Scalar
 from rosetta_jax.network.links import Links, by_source, carried_by_source, turned
 from rosetta_jax.network.network import Network
 from rosetta_jax.network.transport.formulation import Formulation
@@ -24,6 +23,7 @@ from rosetta_jax.network.transport.pushed import Pushed, pushed
 from rosetta_jax.network.transport.reads import Reads, Sent, Steps, at_once, reads, steps
 from rosetta_jax.network.transport.ring import Ring
 from rosetta_jax.network.transport.slices import CHUNK, Slices
+from rosetta_jax.results import Status, first_failure, status_where
 
 
 class Transport(eqx.Module):
@@ -35,7 +35,7 @@ class Transport(eqx.Module):
     at_once: Links | None
     near: Ring | Pushed | None
     far: Slices | None
-    too_long: Bool[Array, ""]
+    status: Int[Array, ""]
     rows: int = eqx.field(static=True)
     predicted: bool = eqx.field(static=True)
 
@@ -93,21 +93,25 @@ class Transport(eqx.Module):
 def transport(network: Network, dt: Scalar, formulation: Formulation) -> Transport:
     """The transport of `network` at step `dt`, formulated as `formulation` says.
 
-    A delay that does not fit sets `too_long`; it is never clamped.
+    A delay that does not fit shows in `status`; it is never clamped.
     """
     weights, phase = network.connectome.weights, network.connectome.phase
     if network.connectome.lengths is None:
         matrix = by_source(network.links()) if formulation.at_once else None
         predicted = formulation.name == "predicted" and matrix is not None
-        return Transport(matrix, None, None, jnp.asarray(False), 0, predicted)
+        return Transport(matrix, None, None, jnp.int32(Status.ok), 0, predicted)
     rows = formulation.rows
-    found = steps(network, dt, rows, formulation.rounded, formulation.whole)
+    span = (formulation.least, rows)
+    found = steps(network, dt, span, formulation.rounded, formulation.whole)
     within = at_once(weights, found) if formulation.at_once else None
     return Transport(
         at_once=None if within is None else by_source(turned(within, phase, network.channels)),
         near=_near(network, found, formulation),
-        far=_far(weights, phase, found, formulation),
-        too_long=found.too_long,
+        far=_far(network, found, formulation),
+        status=first_failure(
+            status_where(found.too_long, Status.delay_too_long),
+            status_where(found.too_short, Status.delay_too_short),
+        ),
         rows=rows,
         predicted=False,
     )
@@ -123,17 +127,24 @@ def _near(network: Network, found: Steps, formulation: Formulation) -> Ring | Pu
     if formulation.far is not None:
         weights = jnp.where(found.whole > CHUNK, 0.0, weights)
     rows = formulation.rows if formulation.far is None else CHUNK
-    return Ring(_within(reads(weights, phase, found, formulation.near_sources), 0, rows - 1), rows)
+    links = reads(weights, phase, found, formulation.near_sources, _followed(network, formulation))
+    return Ring(_within(links, 0, rows - 1), rows)
 
 
-def _far(
-    weights: Pairwise, phase: Pairwise | None, found: Steps, formulation: Formulation
-) -> Slices | None:
+def _far(network: Network, found: Steps, formulation: Formulation) -> Slices | None:
     if formulation.far is None:
         return None
+    weights, phase = network.connectome.weights, network.connectome.phase
     far = jnp.where(found.whole > CHUNK, weights, 0.0)
-    links = reads(far, phase, found, formulation.far_sources).each_once()
-    return Slices(_within(links, CHUNK, formulation.rows), formulation.rows)
+    links = reads(far, phase, found, formulation.far_sources, _followed(network, formulation))
+    return Slices(_within(links.each_once(), CHUNK, formulation.rows), formulation.rows)
+
+
+def _followed(network: Network, formulation: Formulation) -> Scalar | None:
+    """The speed where reads follow it: where it may be differentiated, and links do not turn what they carry."""
+    turning = network.connectome.phase is not None
+    known = formulation.whole is not None
+    return None if known or turning or formulation.rounded else network.speed
 
 
 def _within(links: Reads, least: int, most: int) -> Reads:
