@@ -21,7 +21,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -307,6 +307,35 @@ def left_out(given: argparse.Namespace) -> dict[str, str]:
     return found
 
 
+def collected(
+    cut: Callable[[argparse.Namespace], Iterable[list[str]]],
+    given: argparse.Namespace,
+    console: Console,
+    **more: Any,
+) -> tuple[dict[str, Any], Path]:
+    """Runs the jobs that `cut` makes of what is given, of the peers that are installed: what they found, with
+    `more` beside it, and the file that holds it and is written anew after each.
+    """
+    missing = left_out(given)
+    given.peers = ",".join(peer for peer in given.peers.split(",") if peer not in missing)
+    asked = [job for job in cut(given) for _ in range(given.processes)]
+    path = HERE / "results" / f"{given.name}.json"
+    path.parent.mkdir(exist_ok=True)
+    found = {
+        "commit": commit(),
+        "machine": machine(),
+        "begun": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+        "left_out": missing,
+        **more,
+        "lines": [],
+    }
+    for number, job in enumerate(asked, 1):
+        console.print(f"[dim]{number}/{len(asked)}[/] {' '.join(job)}", highlight=False)
+        found["lines"].append(judged(run(job, given.folder)))
+        path.write_text(json.dumps(found, indent=1) + "\n")
+    return found, path
+
+
 def parsed() -> argparse.Namespace:
     """The arguments."""
     parser = argparse.ArgumentParser(description="Runs every workload in every library.")
@@ -334,21 +363,7 @@ def main() -> None:
     if given.show:
         show(json.loads(given.show.read_text()), console)
         return
-    found = {
-        "commit": commit(),
-        "machine": machine(),
-        "begun": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-        "left_out": left_out(given),
-        "lines": [],
-    }
-    given.peers = ",".join(peer for peer in given.peers.split(",") if peer not in found["left_out"])
-    path = HERE / "results" / f"{given.name}.json"
-    path.parent.mkdir(exist_ok=True)
-    asked = [job for job in jobs(given) for _ in range(given.processes)]
-    for number, job in enumerate(asked, 1):
-        console.print(f"[dim]{number}/{len(asked)}[/] {' '.join(job)}", highlight=False)
-        found["lines"].append(judged(run(job, given.folder)))
-        path.write_text(json.dumps(found, indent=1) + "\n")
+    found, path = collected(jobs, given, console)
     show(found, console)
     console.print(f"written to {path}")
 

@@ -26,6 +26,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from arriving import Arriving
 from jax import lax
 from rich import box
 from rich.console import Console
@@ -40,48 +41,10 @@ BLOCK = 64
 KEY = jax.random.key(0)
 
 
-class Arriving:
-    """The delayed sum of the reference: gathers at places that are constants."""
-
-    def __init__(self, brain: rj.Network, dt: float):
-        weights = np.asarray(brain.connectome.weights)
-        steps = np.asarray(brain.delays()) / dt
-        back = np.maximum(np.floor(steps), 1).astype(np.int32)
-        if (steps < 1)[weights != 0].any():
-            raise ValueError("a delay is below the step, which this reference does not treat")
-        dtype = jnp.result_type(float)
-        self.nodes, self.rows = brain.nodes, int(back.max())
-        self.soon = jnp.asarray(weights * (1 - steps + back), dtype)
-        self.later = jnp.asarray(weights * (steps - back), dtype)
-        self.place = ((self.rows - back) * self.nodes + np.arange(self.nodes)).astype(np.int32)
-
-    def begin(self, sent: jax.Array) -> Any:
-        """The history where `sent` was always sent, what arrives now, and what is due."""
-        soon, due = (sent @ matrix.T for matrix in (self.soon, self.later))
-        return jnp.tile(sent, (1, 2 * self.rows)), jnp.int32(self.rows - 1), soon + due, due
-
-    def advance(self, carry: Any, sent: jax.Array) -> tuple[Any, jax.Array, jax.Array]:
-        """The next history, and what arrives at both ends of the step."""
-        rows, newest, arriving, due = carry
-        zero = jnp.int32(0)
-        newest = jnp.where(newest + 1 == self.rows, 0, newest + 1)
-        rows = lax.dynamic_update_slice(rows, sent, (zero, newest * self.nodes))
-        rows = lax.dynamic_update_slice(rows, sent, (zero, (newest + self.rows) * self.nodes))
-        start = (zero, (newest + 1) * self.nodes)
-        window = lax.dynamic_slice(rows, start, (len(sent), self.rows * self.nodes))
-        soon, later = [], []
-        for channel in lax.optimization_barrier(window):
-            gathered = channel.at[self.place].get(mode="promise_in_bounds")
-            gathered = lax.optimization_barrier(gathered)
-            soon.append((self.soon * gathered).sum(1))
-            later.append((self.later * gathered).sum(1))
-        end = due + jnp.stack(soon)
-        return (rows, newest, end, jnp.stack(later)), arriving, end
-
-
 def reference(brain: rj.Network, dt: float, steps: int) -> Callable[[], Any]:
     """A call that marches the brain by a bare `lax.scan`, and waits for the signals."""
-    delays, strengths = Arriving(brain, dt), brain.connectome.weights.sum(axis=1)
+    weights = brain.connectome.weights
+    delays, strengths = Arriving(weights, np.asarray(brain.delays()) / dt), weights.sum(axis=1)
     ports = brain.noise_ports if brain.noise is not None else ()
     scale = brain.noise.sigma / np.sqrt(dt) if ports else None
     h = jnp.asarray(dt, jnp.result_type(float))

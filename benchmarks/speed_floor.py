@@ -12,8 +12,10 @@ minute of delayed steps of which every 100th is kept.
 
 import argparse
 import os
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 # One thread each, so that process time is the time of the work.
@@ -25,12 +27,17 @@ os.environ.setdefault(
 import jax
 import jax.numpy as jnp
 import numpy as np
+from arriving import Arriving
 from jax import lax
 
 import rosetta_jax as rj
 
+sys.path.insert(0, str(Path(__file__).parent / "peers"))
+
+import workloads
+
 OMEGA, SIGMA = 80 * np.pi, 0.02 * np.sqrt(1000)
-ALPHA, GAIN, SPEED = -20.0, 10.0, 10.0
+ALPHA, GAIN, SPEED = -20.0, 10.0, workloads.MM_PER_MS
 BLOCK = 256
 KEY = jax.random.key(0)
 # (name, step in seconds or None without delays)
@@ -41,29 +48,16 @@ NETWORKS = {
 }
 
 
-def links(nodes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Log-normal weights over their spectral radius, and lengths of 10 to 200 mm."""
-    rng = np.random.default_rng(0)
-
-    def mirrored(values: np.ndarray) -> np.ndarray:
-        upper = np.triu(values, 1)
-        return upper + upper.T
-
-    weights = mirrored(rng.lognormal(0.0, 1.0, (nodes, nodes)))
-    lengths = mirrored(rng.uniform(10.0, 200.0, (nodes, nodes)))
-    return weights / np.abs(np.linalg.eigvalsh(weights)).max(), lengths
-
-
 def network(values: dict[str, Any], nodes: int, delayed: bool, noisy: bool = True) -> rj.Network:
     """The network with parameters `alpha`, `gain` and perhaps `speed`."""
-    weights, lengths = links(nodes)
+    weights, lags = workloads.connectome(nodes)
     return rj.Network(
         rj.StuartLandau(alpha=values["alpha"], omega=OMEGA),
-        rj.Connectome(weights, lengths if delayed else None),
+        rj.Connectome(weights, SPEED * lags if delayed else None),
         gain=values["gain"],
         speed=values.get("speed", SPEED),
         noise=rj.WhiteNoise(SIGMA) if noisy else None,
-        max_delay=lengths.max() / 1000 / SPEED,
+        max_delay=lags.max() / 1000,
     )
 
 
@@ -77,51 +71,17 @@ def march(nodes: int, dt: float, delayed: bool, steps: int, noisy: bool = True) 
     return run
 
 
-class Arriving:
-    """The delayed sum of the reference: gathers at places that are constants."""
-
-    def __init__(self, nodes: int, dt: float, speed: Any):
-        weights, lengths = links(nodes)
-        steps = lengths / (1000 * SPEED) / dt
-        back = np.maximum(np.floor(steps), 1).astype(np.int32)
-        share = jnp.asarray(steps, jnp.float32) * (SPEED / speed) - jnp.asarray(back, jnp.float32)
-        weights = jnp.asarray(weights, jnp.float32)
-        self.nodes, self.rows = nodes, int(back.max())
-        self.soon, self.later = weights * (1 - share), weights * share
-        self.place = ((self.rows - back) * nodes + np.arange(nodes)).astype(np.int32)
-
-    def begin(self, x: jax.Array) -> Any:
-        soon, due = (x @ matrix.T for matrix in (self.soon, self.later))
-        return jnp.tile(x, (1, 2 * self.rows)), jnp.int32(self.rows - 1), soon + due, due
-
-    def advance(self, carry: Any, x: jax.Array) -> tuple[Any, jax.Array, jax.Array]:
-        rows, newest, arriving, due = carry
-        zero = jnp.int32(0)
-        newest = jnp.where(newest + 1 == self.rows, 0, newest + 1)
-        rows = lax.dynamic_update_slice(rows, x, (zero, newest * self.nodes))
-        rows = lax.dynamic_update_slice(rows, x, (zero, (newest + self.rows) * self.nodes))
-        window = lax.optimization_barrier(
-            lax.dynamic_slice(rows, (zero, (newest + 1) * self.nodes), (2, self.rows * self.nodes))
-        )
-        soon, later = [], []
-        for channel in window:
-            gathered = channel.at[self.place].get(mode="promise_in_bounds")
-            gathered = lax.optimization_barrier(gathered)
-            soon.append((self.soon * gathered).sum(1))
-            later.append((self.later * gathered).sum(1))
-        end = due + jnp.stack(soon)
-        return (rows, newest, end, jnp.stack(later)), arriving, end
-
-
 def reference(nodes: int, dt: float, delayed: bool, steps: int, noisy: bool = True) -> Callable:
     """`values -> signal` by a bare `lax.scan`."""
-    weights = links(nodes)[0].astype(np.float32)
+    weights, lags = workloads.connectome(nodes)
+    weights = weights.astype(np.float32)
     strengths, h, omega = weights.sum(1), np.float32(dt), np.float32(OMEGA)
     scale = np.float32(SIGMA / np.sqrt(dt) if noisy else 0.0)
 
     def run(values: dict[str, Any]) -> jax.Array:
         alpha, gain = values["alpha"], values["gain"]
-        delays = Arriving(nodes, dt, values.get("speed", SPEED)) if delayed else None
+        stretch = SPEED / values.get("speed", SPEED)
+        delays = Arriving(weights, lags / 1000 / dt, stretch) if delayed else None
 
         def slope(x: jax.Array, arriving: jax.Array, eta: jax.Array) -> jax.Array:
             force = gain * (arriving - strengths * x) + eta

@@ -3,18 +3,23 @@
 import argparse
 import dataclasses
 import io
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "peers"))
 
+import measure
 import run
 import run_rosetta
+import scaling
 import workloads
 
 
@@ -88,6 +93,23 @@ def test_the_script_of_rosetta_computes_the_workload(workload: str, dt: float):
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_an_ensemble_has_as_many_lanes_as_told(lanes: int):
+    case = workloads.case_of("W6", nodes=5, dt=1.0, steps=30, lanes=lanes)
+    given = argparse.Namespace(delays="rounded", setting="")
+    program = run_rosetta.build(case.checked, given)
+    found = program.seen(program.call())
+    assert found.shape == (lanes, 5)
+    expected = workloads.expected(case, program.scheme, "rounded")
+    np.testing.assert_allclose(found.ravel(), expected, rtol=1e-6)
+
+
+def test_one_network_has_no_lanes():
+    assert workloads.case_of("W2", nodes=5, dt=1.0, lanes=1).lanes == 1
+    with pytest.raises(ValueError, match="`lanes` must be 1, since W2 is one network; got 4"):
+        workloads.case_of("W2", nodes=5, dt=1.0, lanes=4)
+
+
 def line(peer: str, cpu: float, **more: object) -> dict[str, object]:
     """A line as a script prints it."""
     figures = {"cpu_us": cpu, "wall_us": cpu, "compile_seconds": 1.0, "peak_mb": 300.0}
@@ -96,6 +118,8 @@ def line(peer: str, cpu: float, **more: object) -> dict[str, object]:
         "workload": "W2",
         "nodes": 80,
         "dt": 1.0,
+        "steps": 100,
+        "lanes": 1,
         "setting": "",
         "delays": "rounded",
         "success": True,
@@ -155,3 +179,117 @@ def test_a_wrong_run_is_told_from_a_right_one():
     assert not run.judged({**made, "fingerprint": (1.01 * right).tolist()})["agrees"]
     assert not run.judged({**made, "fingerprint": right[:2].tolist()})["agrees"]
     assert dataclasses.replace(case, noisy=False).model.sigma == 0.0
+
+
+def asked(quick: bool = False) -> list[list[str]]:
+    """The jobs of the picture of scaling."""
+    given = argparse.Namespace(quick=quick, peers=",".join(scaling.LIBRARIES), repeats=3)
+    return list(scaling.jobs(given))
+
+
+def test_scaling_runs_every_size_once_and_few_settings():
+    jobs = [(job[0], measure.arguments().parse_args(job[1:])) for job in asked()]
+    every = {each for panel in scaling.sizes(quick=False).values() for each in panel}
+    ours = [scaling.size(vars(given)) for peer, given in jobs if peer == "rosetta"]
+    # 80 nodes stand in the panels of nodes and of delays.
+    assert len(ours) == len(every) == 5 * 2 + 6 + 5 + 4 - 2
+    assert set(ours) == every
+    settings: dict[tuple, list[str]] = {}
+    for peer, given in jobs:
+        settings.setdefault((peer, *scaling.size(vars(given))), []).append(given.setting)
+    assert settings["tvboptim", "W2", 1000, 0.1, 512, 1] == [
+        "roll,block=250",
+        "preallocated,block=250",
+    ]
+    assert settings["tvboptim", "W2", 80, 1.0, 600_000, 1] == ["roll,block=250"]
+    assert settings["tvboptim", "W6", 80, 1.0, 8192, 1] == ["roll,block=250,lanes=1"]
+    assert settings["c", "W6", 80, 1.0, 2048, 4] == ["alone"]
+    assert settings["c", "W6", 80, 1.0, 512, 16] == [""]
+    assert len(asked(quick=True)) < len(jobs) / 3
+
+
+def scaled() -> dict[str, Any]:
+    """A results file of the picture of scaling with made-up figures: a step takes rosetta_jax 0.1 µs a node."""
+    factors = {"tvboptim": 3.0, "rosetta": 1.0, "c": 0.5}
+    sizes = scaling.sizes(quick=True)
+    names = ("workload", "nodes", "dt", "steps", "lanes")
+    lines = [
+        line(peer, factor * size[1] / 10, **dict(zip(names, size, strict=True)))
+        for size in dict.fromkeys(each for panel in sizes.values() for each in panel)
+        for peer, factor in factors.items()
+    ]
+    found = {"machine": {"processor": "one of a kind"}, "panels": sizes, "left_out": {}}
+    return json.loads(json.dumps(found | {"lines": lines}))
+
+
+def test_the_picture_of_scaling_draws_what_ran_right():
+    found = scaled()
+    wrong = next(each for each in found["lines"] if each["peer"] == "c" and each["nodes"] == 20)
+    wrong["agrees"] = False
+    slower = {**found["lines"][0], "setting": "circular", "cpu_us": 1e3}
+    found["lines"].append(slower)
+    figure = scaling.draw(found)
+    panels = dict(zip(scaling.PANELS, figure.axes, strict=True))
+    curves = {
+        (curve.get_color(), curve.get_linestyle()): np.transpose(curve.get_data()).tolist()
+        for curve in panels["nodes"].lines
+        if len(curve.get_xdata()) and curve.get_markerfacecolor() != "white"
+    }
+    ours, theirs, bare = (scaling.LIBRARIES[peer][1] for peer in ("rosetta", "tvboptim", "c"))
+    assert curves[ours, "-"] == curves[ours, "--"] == [[20, 2], [80, 8]]
+    assert curves[theirs, "-"] == [[20, 6], [80, 24]]
+    assert (len(curves[bare, "-"]), len(curves[bare, "--"])) == (1, 2)
+    delays = next(curve for curve in panels["delays"].lines if curve.get_color() == ours)
+    assert list(delays.get_xdata()) == [10, 20, 200]
+    lanes = next(curve for curve in panels["lanes"].lines if curve.get_color() == ours)
+    assert list(lanes.get_xdata()) == [1, 16]
+    run_of = next(curve for curve in panels["time"].lines if curve.get_color() == ours)
+    np.testing.assert_allclose(run_of.get_xydata(), [[1, 0.008], [10, 0.08]])
+
+
+def test_the_picture_of_scaling_names_each_curve_and_nothing_overlaps():
+    found = scaled()
+    for each in found["lines"]:
+        each["cpu_us"] = each["wall_us"] = 1.0
+    figure = scaling.draw(found)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    for axes in figure.axes:
+        assert axes.get_xlabel()
+        assert axes.get_ylabel().endswith(("(µs)", "(s)"))
+        assert [text.get_text() for text in axes.texts] == ["TVB-Optim", "rosetta_jax", "C"]
+        boxes = [text.get_window_extent() for text in axes.texts]
+        inside = figure.bbox
+        for place, box in enumerate(boxes):
+            assert inside.x0 <= box.x0 and box.x1 <= inside.x1
+            assert not any(box.overlaps(other) for other in boxes[:place])
+
+
+def test_the_picture_of_scaling_marks_what_was_measured_on_a_busy_core():
+    found = scaled()
+    for each in found["lines"]:
+        each["quiet"] = each["peer"] != "rosetta"
+    axes = scaling.draw(found).axes[1]
+    hollow = [each for each in axes.lines if each.get_markerfacecolor() == "white"]
+    counts = {each.get_color(): len(each.get_xdata()) for each in hollow}
+    assert counts[scaling.LIBRARIES["rosetta"][1]] == 3
+    assert sum(counts.values()) == 3
+
+
+def test_scaling_prints_the_numbers_and_what_is_missing(tmp_path: Path):
+    found = scaled()
+    last = found["lines"][-1]
+    last |= {"success": False, "reason": "there is no gcc"}
+    printed = io.StringIO()
+    scaling.show(found, tmp_path / "scaling.png", Console(file=printed, width=200))
+    text = printed.getvalue()
+    (row,) = (each for each in text.splitlines() if "nodes 80" in each and "step 0.1 ms" in each)
+    assert row.split()[-5:] == ["24", "8", "4", "3.00", "0.50"]
+    assert f"{last['peer']} {scaling.size(last)}: there is no gcc" in text
+    assert (tmp_path / "scaling.png").stat().st_size > 10_000
+
+
+def test_labels_are_pushed_apart_as_little_as_needed():
+    assert scaling.spread([0.9, 0.1, 0.5], 0.1) == pytest.approx([0.9, 0.1, 0.5])
+    assert scaling.spread([0.5, 0.52, 0.1], 0.1) == pytest.approx([0.46, 0.56, 0.1])
+    assert scaling.spread([0.3, 0.3, 0.3], 0.1) == pytest.approx([0.2, 0.3, 0.4])
