@@ -25,7 +25,7 @@ from rosetta_jax.network import Network, as_network
 from rosetta_jax.network.network import delay_bounds
 from rosetta_jax.network.transport import formulate, transport
 from rosetta_jax.network.transport.slices import CHUNK
-from rosetta_jax.simulation import simulate
+from rosetta_jax.simulation import ensemble
 
 # Room for delays to grow during a descent, where `max_delay` does not say.
 _ROOM = 2.0
@@ -104,17 +104,15 @@ class SimulatedPrediction(Prediction):
     def __init__(self, network: Network, key: PRNGKeyArray, route: Simulated):
         self._network, self._route = network, route
         # The signals of all seeds, (seeds, time, nodes); a compiler drops them where nobody asks.
-        self.signals = jax.vmap(self._march)(jax.random.split(key, route.seeds))
-
-    def _march(self, key: PRNGKeyArray) -> Float[Array, "time nodes"]:
-        route = self._route
-        return simulate(
-            self._network,
+        self.signals: Float[Array, "seeds time nodes"] = ensemble(
+            network,
+            {},
             route.duration,
             route.dt,
-            key=key,
+            key=jax.random.split(key, route.seeds),
             transient=route.transient,
             save_every=route.interval,
+            show_progress=False,
         ).signal
 
     @property

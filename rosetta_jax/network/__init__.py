@@ -12,3 +12,4 @@ from rosetta_jax.network.network import Network as Network
 from rosetta_jax.network.network import alone as alone
 from rosetta_jax.network.network import as_network as as_network
 from rosetta_jax.network.network import delay_bounds as delay_bounds
+from rosetta_jax.network.network import delays_known as delays_known

@@ -15,7 +15,7 @@ from jax.sharding import Mesh, PartitionSpec
 from rosetta_jax import _checks, parameters
 from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Float, Key, PRNGKeyArray, Scalar
-from rosetta_jax.network import Network, as_network
+from rosetta_jax.network import Network, as_network, delays_known
 from rosetta_jax.network.transport import Formulation, formulate
 from rosetta_jax.observe.streaming import Reduction
 from rosetta_jax.results import progress
@@ -31,8 +31,9 @@ from rosetta_jax.simulation.planning import (
 from rosetta_jax.simulation.solution import Solution
 from rosetta_jax.system import Rung
 
-# Lanes whose links are read together: a row of so many numbers is copied as fast as one.
-_GROUP = 16
+# Lanes whose links are read together: a row that fills registers is copied nearly as fast as one number. Too few
+# for that are filled up with lanes that do not count, unless they are very few.
+_GROUPS, _FEW = (16, 8), 3
 # A chunk holds so many bytes of results, and about so many reads of links (a few seconds on one core), at most.
 _MOST_BYTES, _MOST_READS = 2**28, 10**10
 
@@ -70,8 +71,8 @@ def ensemble(
     Returns a `Solution` with members in front: `signal` (members, time, nodes), `reduced` likewise, and `status`
     one a member. A member that fails leaves the others alone.
 
-    Members that share weights, lengths and speed are marched in groups of `group` lanes (16 on a CPU, all on an
-    accelerator), whose links are read together; those that do not are marched one by one on a CPU. They run in
+    Members that share weights, lengths and speed are marched in groups of `group` lanes (16 or 8 on a CPU, all on
+    an accelerator), whose links are read together; those that do not are marched one by one on a CPU. They run in
     chunks of `chunk` members, by default as many as give 256 MB of results or run for a few seconds, with a
     progress bar; one compilation serves them all, whatever their values. With `devices` (such as
     `jax.devices()`) each chunk is shared out among them by `jax.sharding`; a CPU counts as several after
@@ -88,8 +89,9 @@ def ensemble(
     values = _checked(network, members)
     keys = _keys(network, values, key)
     together = not any(path == "speed" or path.startswith("connectome.") for path in values)
+    lanes = _group(group, together, network, keys.shape[0])
     if together:
-        formulation = formulate(network, request.dt, delays, transport)
+        formulation = formulate(network, request.dt, delays, transport, lanes=lanes)
     else:
         formulation = _formulated(network, values, request.dt, delays, transport)
     solver = diffrax.Heun() if solver is None else solver
@@ -100,7 +102,7 @@ def ensemble(
         formulation=formulation,
         past=past,
         together=together,
-        group=_group(group, together, keys.shape[0]),
+        group=lanes,
         devices=None if devices is None or len(devices) < 2 else tuple(devices),
         dt=jnp.asarray(request.dt, jnp.result_type(float)),
     )
@@ -276,12 +278,17 @@ def _formulated(
     return formulate(roomy, dt, delays, name, traced=True)
 
 
-def _group(group: int | None, together: bool, number: int) -> int:
+def _group(group: int | None, together: bool, network: Network, number: int) -> int:
     if group is not None:
         return min(_checks.whole("group", group), number)
     if jax.default_backend() != "cpu":
         return number
-    return min(_GROUP, number) if together else 1
+    if not together:
+        return 1
+    # Links that are known can be read fast for a few lanes too.
+    if number < (min(_GROUPS) if delays_known(network) else _FEW):
+        return number
+    return min(_GROUPS, key=lambda size: -number % size)
 
 
 def _chunk(chunk: int | None, request: Request, running: _Running, number: int) -> int:

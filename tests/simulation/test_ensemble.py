@@ -101,6 +101,33 @@ def test_groups_and_chunks_change_nothing(chunk):
     assert parts.status.shape == (MEMBERS,)
 
 
+@pytest.mark.parametrize("number", [2, 5, 9])
+def test_lanes_that_fill_up_a_group_do_not_count(number):
+    network = brain("short", max_delay=0.05)
+    keys = jax.random.split(KEY, number)
+
+    @jax.jit
+    def run(speed):
+        member = rj.replace(network, {"speed": speed})
+        return rj.ensemble(member, {}, 0.1, DT, key=keys, reduce={"fc": Correlation()})
+
+    found = run(jnp.asarray(SPEED))
+    assert found.signal.shape == (number, 100, NODES) and found.status.shape == (number,)
+    for i in range(number):
+        one = rj.simulate(network, 0.1, DT, key=keys[i], reduce={"fc": Correlation()})
+        np.testing.assert_allclose(found.signal[i], one.signal, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(found.reduced["fc"][i], one.reduced["fc"], rtol=1e-9)
+
+
+def test_lanes_of_few_nodes_are_read_from_a_ring():
+    network = brain("short")
+    names = [
+        rj.ensemble(network, {}, 0.01, DT, key=jax.random.split(KEY, number)).settings.transport
+        for number in (5, 8, 20)
+    ]
+    assert names == ["split", "ring", "ring"]
+
+
 def test_keys_alone_make_members_and_equal_keys_equal_noise():
     network = brain("short")
     keys = jax.random.split(KEY, 3)

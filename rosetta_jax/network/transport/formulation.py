@@ -4,7 +4,7 @@
 |---|---|---|---|
 | `at once` | | | no delays: a product of matrix and vector at each stage |
 | `predicted` | | | no delays, where asked for: one product a step |
-| `ring` | gathered, one value a step | gathered | delays traced, or mostly short |
+| `ring` | gathered, one value a step | gathered | delays traced, or mostly short; lanes, few nodes |
 | `split` | pushed through one matrix | read for eight steps at once | some short delays, few nodes |
 | `ring and slices` | gathered | read for eight steps at once | some short delays, more nodes |
 | `slices` | | read for eight steps at once | delays all beyond nine steps |
@@ -42,6 +42,8 @@ FORMULATIONS = {
 DELAYS = ("interpolated", "rounded")
 # A matrix of pushes of more numbers falls out of the cache.
 _LARGEST_PUSH = 2**19
+# Of lanes marched together a ring copies rows, which is fastest while all of it stays in the cache.
+_LARGEST_WINDOW = 2**19
 # Slices pay where they take so much of the links off the ring.
 _FEWEST_FAR = 0.25
 
@@ -99,10 +101,11 @@ def formulate(
     name: str | None = None,
     *,
     traced: bool = False,
+    lanes: int = 1,
 ) -> Formulation:
     """The formulation for steps of `dt` (s), of the given `name` or the fastest; `delays` as in `rj.simulate`.
 
-    With `traced` links are taken as not known even where they are.
+    With `traced` links are taken as not known even where they are. `lanes` are marched together.
 
     Raises `ValueError` for a name that is not there or does not suit the delays.
     """
@@ -128,7 +131,9 @@ def formulate(
     near = linked & (whole <= CHUNK)
     if rounded:
         near = near & ~short
-    chosen = _fastest(near, far) if name is None else _suiting(name, near, far)
+    small = lanes % CHUNK == 0 and (rows + 1) * linked.shape[0] * lanes <= _LARGEST_WINDOW
+    fastest = "ring" if small else _fastest(near, far)
+    chosen = fastest if name is None else _suiting(name, near, far)
     if FORMULATIONS[chosen][1] is None:
         near, far = near | far, np.zeros_like(far)
     return Formulation(
