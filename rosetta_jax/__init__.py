@@ -73,6 +73,7 @@ from rosetta_jax.simulation import Solution as Solution
 from rosetta_jax.simulation import ensemble as ensemble
 from rosetta_jax.simulation import explain as explain
 from rosetta_jax.simulation import halved_step as halved_step
+from rosetta_jax.simulation import lyapunov_exponent as lyapunov_exponent
 from rosetta_jax.simulation import simulate as simulate
 from rosetta_jax.system import Rung as Rung
 from rosetta_jax.system import component as component

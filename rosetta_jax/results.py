@@ -46,6 +46,7 @@ class Status(IntEnum):
     not_converged = 6
     not_locked = 7
     delay_too_short = 8
+    gradient_diverged = 9
 
     @property
     def message(self) -> str:
@@ -58,6 +59,8 @@ _MESSAGES = {
     Status.non_finite: "a value became infinite or not a number: take a smaller step or gain",
     Status.delay_too_long: "a delay exceeds `max_delay`: raise it, or the speed",
     Status.delay_too_short: "a delay is shorter than `min_delay`: lower it, or the speed",
+    Status.gradient_diverged: "the loss is finite and its gradient is not, as of long chaotic runs: shorten them, "
+    "or give a `window`",
     Status.no_fixed_point: "no fixed point was found: the linear theory has nothing to stand on",
     Status.unstable: "the fixed point is unstable: its linear spectrum has no meaning",
     Status.undecided: "stability could not be decided: the point lies too close to an onset",

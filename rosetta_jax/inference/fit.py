@@ -6,6 +6,7 @@ refuses: by theory a point that is unstable, undecided, without fixed point or n
 point fitted by theory is stable by the refined count.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,8 @@ def _placed(template: Model, values: dict[str, Any]) -> Model:
     return replace(template, values)
 
 
+# Factors of e, about a thousandfold, beyond which a gradient is called useless.
+_GROWN = 7.0
 _ARRAYS = ("losses", "status", "all_losses", "all_status", "all_vectors", "history", "slopes")
 
 
@@ -127,8 +130,10 @@ def fit(
     marches the network and takes gradients through every step.
 
     Returns a `FitResult`; a person none of whose starts succeeded says why in `status` and has an
-    infinite loss. Ctrl-C ends the descent and keeps what it found: `metadata["interrupted"]` is True then.
-    Raises `ValueError` where people differ in regions or shapes, `KeyError` for a wrong path.
+    infinite loss. By simulation `metadata["gradient_growth"]` says by how many factors of e the gradient of each
+    person's model grows along the run, with a warning where it is useless. Ctrl-C ends the descent and keeps what
+    it found: `metadata["interrupted"]` is True then. Raises `ValueError` where people differ in regions or shapes,
+    `KeyError` for a wrong path.
     """
     models = _as_list("model", model, (Network, Rung, Curve), "an rj.Network or a rung")
     losses = _as_list("loss", loss, Loss, "a loss such as rj.SpectrumLoss(frequencies, measured)")
@@ -151,6 +156,7 @@ def fit(
     data, static = _stacked(list(zip(models, losses, jnp.arange(people), strict=True)))
     paths = jax.random.fold_in(key, 2**31)
     objective = _objective(parameters, route, static, prior_weight, paths)
+    growth = _growth(route, data, static, paths)
     begin = _starts(parameters, models, key, starts)
     which = jnp.repeat(jnp.arange(people, dtype=jnp.int32), starts)
     descent = descend(
@@ -167,6 +173,7 @@ def fit(
         "prior_weight": prior_weight,
         "method": type(method).__name__,
         "route": str(route),
+        "gradient_growth": growth,
     }
     return _result(parameters, descent, people, starts, more)
 
@@ -195,6 +202,30 @@ def _objective(
         return predicted(vector, data)[1].status
 
     return Objective(residuals, status)
+
+
+def _growth(route: Route, data: PyTree, static: PyTree, paths: PRNGKeyArray) -> list[float] | None:
+    """By how many factors of e the gradient of each person's model grows at the start; warns where it is large."""
+
+    @jax.jit
+    def found(data: PyTree) -> Any:
+        def one(data: PyTree) -> Any:
+            model, _, person = eqx.combine(data, static)
+            return route.growth(model, jax.random.fold_in(paths, person))
+
+        return jax.lax.map(one, data)
+
+    growth = found(data)
+    if growth is None:
+        return None
+    largest = float(jnp.max(jnp.nan_to_num(growth)))
+    if largest > _GROWN:
+        warnings.warn(
+            f"The gradient of the simulation grows by a factor of e^{largest:.0f}, so that it says little of the "
+            "loss: shorten `duration`, or give Simulated a `window` of a few inverse Lyapunov exponents.",
+            stacklevel=3,
+        )
+    return [float(each) for each in growth]
 
 
 def _starts(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax.numpy as jnp
 
-from rosetta_jax._types import Array, Float, Int, Pairwise, PRNGKeyArray, Spectrum
+from rosetta_jax._types import Array, Float, Int, Pairwise, PRNGKeyArray, Scalar, Spectrum
 from rosetta_jax.inference.curves import Curve
 from rosetta_jax.network import Network
 from rosetta_jax.results import Status
@@ -49,6 +49,10 @@ class Route(eqx.Module):
     @abc.abstractmethod
     def predict(self, model: Model, key: PRNGKeyArray) -> Prediction:
         """The prediction of a model; the same for the same key."""
+
+    def growth(self, model: Model, key: PRNGKeyArray) -> Scalar | None:
+        """By how many factors of e the gradient of a prediction grows, or None where it does not march."""
+        return None
 
 
 class CurvePrediction(Prediction):

@@ -18,14 +18,14 @@ import jax
 import jax.numpy as jnp
 
 from rosetta_jax import _checks, observe
-from rosetta_jax._types import Array, Float, Int, Pairwise, PRNGKeyArray, Spectrum
+from rosetta_jax._types import Array, Float, Int, Pairwise, PRNGKeyArray, Scalar, Spectrum
 from rosetta_jax.inference.curves import Curve
 from rosetta_jax.inference.route import CurvePrediction, Model, Prediction, Route
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.network.network import delay_bounds
 from rosetta_jax.network.transport import formulate, transport
 from rosetta_jax.network.transport.slices import CHUNK
-from rosetta_jax.simulation import ensemble
+from rosetta_jax.simulation import ensemble, lyapunov_exponent
 
 # Room for delays to grow during a descent, where `max_delay` does not say.
 _ROOM = 2.0
@@ -40,7 +40,8 @@ class Simulated(Route):
     `segment` (s) the length of Welch's segments, best that of the measured spectra. Networks without
     `max_delay` get room for twice their present longest delay, and those without `min_delay` for half their
     shortest where that is still long enough to be read for eight steps at once; a step beyond is refused.
-    Unlike theory it needs no stable point, so networks beyond onset can be fitted.
+    Unlike theory it needs no stable point, so networks beyond onset can be fitted. Of chaotic ones gradients grow
+    with the duration (`fit` warns): a `window` (s) bounds them (`rj.simulate`).
     """
 
     duration: float = eqx.field(static=True)
@@ -49,6 +50,7 @@ class Simulated(Route):
     transient: float = eqx.field(default=2.0, static=True)
     save_every: float | None = eqx.field(default=None, static=True)
     segment: float = eqx.field(default=2.0, static=True)
+    window: float | None = eqx.field(default=None, static=True)
 
     def __check_init__(self):
         for name in ("duration", "dt", "segment"):
@@ -59,6 +61,8 @@ class Simulated(Route):
         if self.transient:
             _checks.multiple("transient", self.transient, self.interval, "samples")
         _checks.whole("seeds", self.seeds)
+        if self.window is not None:
+            _checks.multiple("window", self.window, self.interval, "samples")
         if self.segment > self.duration:
             raise ValueError(
                 f"`segment` of {self.segment:g} s is longer than `duration` {self.duration:g} s: "
@@ -97,6 +101,14 @@ class Simulated(Route):
             return CurvePrediction(model)
         return SimulatedPrediction(as_network(model), key, self)
 
+    def growth(self, model: Model, key: PRNGKeyArray) -> Scalar | None:
+        if isinstance(model, Curve):
+            return None
+        exponent = lyapunov_exponent(
+            as_network(model), self.duration, self.dt, key=key, transient=self.transient
+        )
+        return exponent * (self.window or self.transient + self.duration)
+
 
 class SimulatedPrediction(Prediction):
     """A network by marching it from several seeds."""
@@ -112,6 +124,7 @@ class SimulatedPrediction(Prediction):
             key=jax.random.split(key, route.seeds),
             transient=route.transient,
             save_every=route.interval,
+            window=route.window,
             show_progress=False,
         ).signal
 

@@ -134,10 +134,9 @@ class LevenbergMarquardt(Method):
             return residual, residual
 
         def known() -> tuple[Array, Array]:
-            jacobian, residual = jax.jacfwd(both, has_aux=True)(vector)
-            return residual, jacobian
+            return jax.jacfwd(both, has_aux=True)(vector)
 
-        (residual, jacobian), status = _guarded(objective, vector, data, known)
+        (jacobian, residual), status = _guarded(objective, vector, data, known)
         loss = jnp.where(status == Status.ok, residual @ residual, jnp.inf)
         return residual, jacobian, loss, status
 
@@ -264,17 +263,19 @@ def _unseen(vector: Float[Array, " size"], memory: PyTree) -> Lane:
 
 
 def _guarded(
-    objective: Objective, vector: Array, data: PyTree, known: Callable[[], PyTree]
-) -> tuple[PyTree, Int[Array, ""]]:
-    """`known()` where the status allows it and all of it is finite, else zeros and the reason."""
+    objective: Objective, vector: Array, data: PyTree, known: Callable[[], tuple[Array, Array]]
+) -> tuple[tuple[Array, Array], Int[Array, ""]]:
+    """`known()`, derivative and value, where status allows it and both are finite, else zeros and the reason."""
     status = objective.status(vector, data).astype(jnp.int32)
     blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(known))
     found = jax.lax.cond(status == Status.ok, known, lambda: blank)
-    finite = jnp.asarray(True)
-    for leaf in jax.tree.leaves(found):
-        finite = finite & jnp.all(jnp.isfinite(leaf))
-    found = _where(finite, found, blank)
-    return found, first_failure(status, status_where(~finite, Status.non_finite))
+    derivative, value = (jnp.all(jnp.isfinite(part)) for part in found)
+    reason = first_failure(
+        status,
+        status_where(~value, Status.non_finite),
+        status_where(~derivative, Status.gradient_diverged),
+    )
+    return _where(derivative & value, found, blank), reason
 
 
 def _where(condition: Array, yes: PyTree, no: PyTree) -> PyTree:

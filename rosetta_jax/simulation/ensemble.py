@@ -55,6 +55,7 @@ def ensemble(
     transport: str | None = None,
     block: int | None = None,
     recompute: bool | None = None,
+    window: float | None = None,
     group: int | None = None,
     chunk: int | None = None,
     devices: Sequence[Any] | None = None,
@@ -95,7 +96,7 @@ def ensemble(
     else:
         formulation = _formulated(network, values, request.dt, delays, transport)
     solver = diffrax.Heun() if solver is None else solver
-    plan = request.plan(network, formulation, solver, block, recompute)
+    plan = request.plan(network, formulation, solver, block, recompute, window)
     running = _Running(
         network=network,
         plan=plan,

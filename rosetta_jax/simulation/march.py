@@ -30,12 +30,13 @@ class Plan(eqx.Module):
     """How a march is cut and what comes of it; numbers are static, so that one compilation serves all parameters.
 
     `samples` are given back, each `every` seconds, after the first `dropped`. `keep` names what a reverse gradient
-    keeps of every step: "arriving" or nothing.
+    keeps of every step: "arriving" or nothing. Derivatives reach back within windows of `window` blocks (0: all).
     """
 
     samples: int = eqx.field(static=True)
     dropped: int = eqx.field(static=True)
     block: int = eqx.field(static=True)
+    window: int = eqx.field(static=True)
     every: float = eqx.field(static=True)
     save: tuple[str, ...] = eqx.field(static=True)
     keep: tuple[str, ...] = eqx.field(static=True)
@@ -108,6 +109,8 @@ def _marched(marching: March, key: Keys, plan: Plan, past: Callable[[Scalar], An
     @partial(jax.checkpoint, policy=jax.checkpoint_policies.save_only_these_names(*plan.keep))
     def block(carry: tuple[Carry, Any, Folded], number: Int[Array, ""]) -> tuple[Any, Any]:
         stepping, history, folded = carry
+        if plan.window:
+            stepping, history = _severed((stepping, history), number % plan.window == 0)
         # Judged where a block begins: what the last block marches beyond the end does not count.
         finite = marching.each(lambda _, state: _all_finite(state), stepping.local.state)
         draws = marching.draws(key, number, plan.block)
@@ -132,6 +135,17 @@ def _marched(marching: March, key: Keys, plan: Plan, past: Callable[[Scalar], An
         for name, each in plan.reductions.items()
     }
     return _judged(marching.moving.status, folded.finite, (signal, states, reduced))
+
+
+def _severed(carry: Any, here: Bool[Array, ""]) -> Any:
+    """The same, without derivatives by anything before where this is `here`."""
+
+    def severed(leaf: Any) -> Any:
+        if not eqx.is_inexact_array(leaf):
+            return leaf
+        return jnp.where(here, jax.lax.stop_gradient(leaf), leaf)
+
+    return jax.tree.map(severed, carry)
 
 
 def _unfolded(marching: March, plan: Plan, state: Any) -> Folded:

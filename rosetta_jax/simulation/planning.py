@@ -58,18 +58,29 @@ class Request:
         solver: diffrax.AbstractSolver,
         block: int | None,
         recompute: bool | None,
+        window: float | None = None,
     ) -> Plan:
-        """The march, in blocks of about the root of all steps unless told otherwise."""
+        """The march, in blocks of about the root of all steps unless told otherwise; `window` in seconds."""
         steps = (self.samples + self.dropped) * self.factor
         if recompute is None:
             arriving = steps * network.channels * network.nodes * network.gain.dtype.itemsize
             recompute = arriving > _MOST_KEPT
         unit = math.lcm(self.factor, formulation.chunk)
-        size = _block(steps, unit) if block is None else _up(_checks.whole("block", block), unit)
+        reach = 0 if window is None else _checks.multiple("window", window, self.dt, "steps")
+        if block is None:
+            size = _block_within(reach, steps, unit, self.dt) if reach else _block(steps, unit)
+        else:
+            size = _up(_checks.whole("block", block), unit)
+        if reach % size:
+            raise ValueError(
+                f"`window` of {window:g} s is {reach} steps, no whole number of blocks of {size}: take another "
+                "`block`, or leave it out."
+            )
         return Plan(
             samples=self.samples,
             dropped=self.dropped,
             block=size,
+            window=reach // size,
             every=self.every,
             save=self.save,
             keep=() if recompute else ("arriving",),
@@ -106,6 +117,18 @@ def _block(steps: int, unit: int) -> int:
     if even:
         return min(even, key=lambda size: abs(math.log(size / root)))
     return _up(root, unit)
+
+
+def _block_within(reach: int, steps: int, unit: int, dt: float) -> int:
+    """A part of `reach` steps as near as can be to the root of all `steps`."""
+    sizes = [size for size in range(unit, reach + 1, unit) if reach % size == 0]
+    if not sizes:
+        raise ValueError(
+            f"`window` must be a whole number of {unit} steps ({unit * dt:g} s), which are kept or read at once "
+            f"here, got {reach} steps."
+        )
+    root = math.isqrt(steps)
+    return min(sizes, key=lambda size: abs(math.log(size / root)))
 
 
 def _up(number: int, unit: int) -> int:

@@ -176,6 +176,45 @@ def test_people_are_lanes_with_paths_of_their_own():
     assert twice.values["rung.alpha"][0] != twice.values["rung.alpha"][1]
 
 
+def fitted(model, **route):
+    settings = {"seeds": 1, "transient": 0.8, "save_every": 0.008, "segment": 1.0} | route
+    loss = SpectrumLoss(F, rj.linear.power_spectrum(network(), F).density)
+    return rj.fit(
+        model,
+        {"gain": rj.Positive()},
+        loss,
+        starts=1,
+        key=KEY,
+        method=rj.LevenbergMarquardt(steps=1),
+        route=rj.Simulated(4.0, 2e-3, **settings),
+        show_progress=False,
+    )
+
+
+def test_a_fit_says_how_its_gradient_grows():
+    # Of a focus the exponent is the distance to the onset, and a run of 4.8 s forgets.
+    [growth] = fitted(network(gain=1e-6)).metadata["gradient_growth"]
+    assert growth == pytest.approx(-14.0 * 4.8, rel=0.05)
+    theory = rj.fit(
+        network(),
+        {"gain": rj.Positive()},
+        SpectrumLoss(F, rj.linear.power_spectrum(network(), F).density),
+        starts=1,
+        method=rj.LevenbergMarquardt(steps=0),
+        show_progress=False,
+    )
+    assert theory.metadata["gradient_growth"] is None
+
+
+def test_a_fit_warns_where_its_gradient_says_nothing_and_a_window_bounds_it():
+    unstable = network(rung=rj.HarmonicOscillator(alpha=3.0), gain=0.1)
+    with pytest.warns(UserWarning, match=r"grows by a factor of e\^1[34]"):
+        found = fitted(unstable)
+    assert found.metadata["gradient_growth"][0] == pytest.approx(3.0 * 4.8, rel=0.1)
+    [growth] = fitted(unstable, window=0.4).metadata["gradient_growth"]
+    assert growth == pytest.approx(3.0 * 0.4, rel=0.1)
+
+
 def test_a_curve_needs_no_march():
     assert predicted(PowerLaw(1.0)).spectrum(jnp.asarray(F)).shape == (len(F), 1)
 
