@@ -7,9 +7,10 @@
 `benchmarks/peers/workloads.py` defines the workloads. Each (library, workload, size, setting) runs in a process of
 its own, one after another, on one core and one thread, in float32 where the library has it; `--processes 3` runs
 each in three, since one program may be 1.5 times slower in one process than in another. A library with settings
-that matter is run with all of them and shown with its best. `benchmarks/results/NAME.json` keeps every line,
-with versions, commit, processor, type, compilation apart, what failed and why, whether the core was quiet, and
-how far a short run without noise lies from a plain NumPy march of the same scheme.
+that matter is run with all of them and shown with its best; what is approximate (`transport=taps`) has a row of
+its own. `benchmarks/results/NAME.json` keeps every line, with versions, commit, processor, type, compilation
+apart, what failed and why, whether the core was quiet, and how far a short run without noise lies from a plain
+NumPy march of the same scheme.
 """
 
 import argparse
@@ -57,18 +58,29 @@ SLOWEST_SECONDS = 900
 SHORTER = {"tvb": 10, "brainmass": 3}
 # Of the largest value; what is without noise in float32 agrees to a few 1e-6.
 AGREES = 2e-4
+# A setting that is approximate, though near enough to agree.
+APPROXIMATE = "transport=taps"
+# Steps (ms) of which all delays are longer than nine.
+SHORT_STEP = 0.1
 QUICK = {"only": "W1,W2,W5", "nodes": "20", "steps": 400, "processes": 1}
 
 
-def settings(peer: str, kind: workloads.Workload) -> list[str]:
-    """The settings of a library that are tried for a workload."""
+def settings(peer: str, kind: workloads.Workload, dt: float) -> list[str]:
+    """The settings of a library that are tried for a workload in steps of `dt` (ms)."""
     if peer == "tvboptim":
         return _settings_of_tvboptim(kind)
     if peer == "vbjax":
         return ["chunk=20", "chunk=100"] if kind.delayed else ["unroll=1", "unroll=10"]
-    if peer == "rosetta" and kind.ensemble:
-        return ["", "group=8", "group=32"]
+    if peer == "rosetta":
+        return _settings_of_rosetta(kind, dt)
     return [""]
+
+
+def _settings_of_rosetta(kind: workloads.Workload, dt: float) -> list[str]:
+    found = ["", "group=8", "group=32"] if kind.ensemble else [""]
+    if not kind.delayed:
+        return [*found, "transport=predicted"]
+    return [*found, APPROXIMATE] if kind.name in ("W2", "W5") and dt <= SHORT_STEP else found
 
 
 def _settings_of_tvboptim(kind: workloads.Workload) -> list[str]:
@@ -92,7 +104,7 @@ def jobs(given: argparse.Namespace) -> Iterator[list[str]]:
         kind = workloads.WORKLOADS[name]
         for nodes, dt in sizes(kind, given):
             for peer in given.peers.split(","):
-                tried = settings(peer, kind)[: 1 if given.quick else None]
+                tried = settings(peer, kind, dt)[: 1 if given.quick else None]
                 steps = given.steps or kind.length(nodes, dt) // SHORTER.get(peer, 1)
                 case = workloads.case_of(name, nodes, dt, steps)
                 variants = VARIANTS.get(peer, ([],)) if kind.delayed else ([],)
@@ -179,6 +191,11 @@ def judged(line: dict[str, Any]) -> dict[str, Any]:
     return line | {"difference": difference, "agrees": bool(difference < AGREES)}
 
 
+def approximate(line: dict[str, Any]) -> bool:
+    """Whether a line was made by a setting that is approximate."""
+    return APPROXIMATE in line["setting"]
+
+
 def machine() -> dict[str, Any]:
     """The processor, its cores, and the system."""
     with open("/proc/cpuinfo") as lines:
@@ -201,14 +218,16 @@ def commit() -> str:
 
 
 def bests(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One line a library (and way to read delays) and size: its fastest setting, the median of processes."""
+    """One line a library (and way to read delays) and size: its fastest setting, the median of processes; and one
+    more where a setting is approximate.
+    """
     names = ("workload", "nodes", "dt", "steps", "lanes", "peer", "delays", "setting")
     groups: dict[tuple, list[dict[str, Any]]] = {}
     for line in lines:
         groups.setdefault(tuple(line.get(name) for name in names), []).append(line)
     fastest: dict[tuple, dict[str, Any]] = {}
     for (*size, _), group in groups.items():
-        key = tuple(size)
+        key = (*size, approximate(group[0]))
         good = [line for line in group if line["success"]]
         if not good:
             fastest.setdefault(key, group[0])
@@ -254,7 +273,8 @@ def table(workload: str, lines: list[dict[str, Any]]) -> Table:
 def _cells(line: dict[str, Any], best: float | None, bare: float | None) -> list[str]:
     choice = line["peer"] == "rosetta" and workloads.WORKLOADS[line["workload"]].delayed
     delays = f"delays {line['delays']}" if choice and "delays" in line else ""
-    names = [line["peer"], ", ".join(filter(None, (line["setting"], delays)))]
+    rough = "approximate" if approximate(line) else ""
+    names = [line["peer"], ", ".join(filter(None, (line["setting"], delays, rough)))]
     if not line["success"]:
         return [*names, *["-"] * 8, line["reason"]]
     cpu, temporaries = line["cpu_us"], line["temporaries_mb"]

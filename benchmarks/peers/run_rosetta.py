@@ -1,9 +1,9 @@
 """rosetta_jax through its public API: `rj.simulate` on a `rj.Network` of a rung, in seconds.
 
 `--delays interpolated` is its default; `rounded` rounds delays to whole steps as the peers do. Either way what
-arrives is read at both ends of a step. `--setting` names a way to read delays other than the one it chooses
-(`transport=ring`), the steps under one checkpoint (`block=100`), and how many lanes are marched together
-(`group=8`).
+arrives is read at both ends of a step. `--setting` names a way to read what arrives other than the one it chooses
+(`transport=ring`; the approximate `transport=taps`; without delays `transport=predicted`), the steps under one
+checkpoint (`block=100`), and how many lanes are marched together (`group=8`).
 """
 
 import argparse
@@ -174,7 +174,7 @@ def build(case: workloads.Case, given: argparse.Namespace) -> measure.Program:
         observed,
         signal=signal,
         lanes=lanes,
-        scheme="both ends",
+        scheme="predicted" if how.get("transport") == "predicted" else "both ends",
         delays=given.delays,
         setting=given.setting,
     )

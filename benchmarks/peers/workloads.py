@@ -7,8 +7,9 @@ divided by their spectral radius, delays of 1 to 20 ms (10 to 200 mm at 10 mm/ms
 
 marched by Heun's method with increments held over both stages. Peers also hold $c_i$ over a step ("frozen",
 order one) and round delays to whole steps; rosetta_jax reads $c_i$ at both ends of a step ("both ends", order
-two). `oracle` marches either way without noise, in float64 and with no trick, so that each library is held
-against its own arithmetic.
+two), or without delays, where asked to, only where Euler's method would end, and takes that for the start of the
+next step ("predicted", order two). `oracle` marches each way without noise, in float64 and with no trick, so that
+each library is held against its own arithmetic.
 
 | | network | what is measured |
 |---|---|---|
@@ -291,7 +292,8 @@ def arrival(case: Case, delays: str) -> Callable[[np.ndarray, int], np.ndarray]:
 def oracle(case: Case, scheme: str = "frozen", delays: str = "rounded", **values: Any) -> Array:
     """The observed variable after each step, `(steps, nodes)`, without noise.
 
-    `scheme`: "frozen" and "both ends" (see above), or "euler". `values` replace parameters of the model.
+    `scheme`: "frozen", "both ends" and "predicted" (see above), or "euler". `values` replace parameters of the
+    model.
     """
     model, dt = dataclasses.replace(case.model, **values), case.dt
     read = arrival(case, delays)
@@ -299,14 +301,14 @@ def oracle(case: Case, scheme: str = "frozen", delays: str = "rounded", **values
     state = np.repeat(np.asarray(model.start, dtype)[:, None], case.nodes, axis=1)
     rows = 2 + (int(np.ceil(connectome(case.nodes)[1].max() / dt)) if case.kind.delayed else 0)
     history = np.repeat(model.send(state)[None], rows + case.steps, axis=0)
-    observed = []
+    end, observed = model.gain * read(history[:rows], 0), []
     for step in range(case.steps):
         past = history[step : step + rows]
-        begin = model.gain * read(past, 0)
+        begin = end if scheme == "predicted" else model.gain * read(past, 0)
         first = model.field(state, begin)
         ahead = state + dt * first
         end = begin
-        if scheme == "both ends":
+        if scheme in ("both ends", "predicted"):
             present = past if case.kind.delayed else model.send(ahead)[None]
             end = model.gain * read(present, 1)
         second = first if scheme == "euler" else model.field(ahead, end)

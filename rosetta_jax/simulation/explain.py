@@ -1,5 +1,6 @@
 """`explain`: how a run would be marched, and what memory it takes, before it is."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from rosetta_jax._types import Scalar
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.network.transport import Formulation, formulate, transport
 from rosetta_jax.network.transport.slices import CHUNK
+from rosetta_jax.network.transport.taps import BAND, error
 from rosetta_jax.simulation.march import Plan
 from rosetta_jax.simulation.planning import check_step, requested
 from rosetta_jax.simulation.step import March
@@ -28,7 +30,10 @@ _WORDS = {
     "split": "short links are pushed through one matrix, long ones read for eight steps at once",
     "ring and slices": "short links gather one value a step, long ones are read for eight steps at once",
     "slices": "each link is read for eight steps at once",
+    "taps": "one product for eight steps interpolates between few past ones, approximate",
 }
+# A link reads one value of a slice in the time in which a matrix weighs so many.
+_TAPS_A_READ = 12
 # States of one step that the reverse pass of a block holds at once: stages, noise, slopes.
 _HELD = 8
 # The results, and what the loss and its reverse pass make of them.
@@ -78,6 +83,7 @@ def _rows(
         ("network", f"{network.nodes} nodes, {network.channels} channels"),
         ("links", _links(network, dt, formulation)),
         ("transport", f"{formulation.name}: {_WORDS[formulation.name]}"),
+        *([("taps", _taps(network, dt, formulation))] if formulation.pieces else []),
         ("delays", formulation.delays),
         ("steps", f"{steps} of {1e3 * dt:g} ms in {plan.blocks} blocks of {plan.block}"),
         ("results", _size(found["results"])),
@@ -130,6 +136,23 @@ def _links(network: Network, dt: float, formulation: Formulation) -> str:
     shown = ", ".join(f"{share.mean():.0%} {name}" for name, share in shares.items())
     possible = network.nodes * (network.nodes - 1)
     return f"{linked.sum()} of {possible}, {whole.min()} to {whole.max()} whole steps long: {shown}"
+
+
+def _taps(network: Network, dt: float, formulation: Formulation) -> str:
+    pieces = formulation.pieces
+    number = sum(len(piece.taps) for piece in pieces)
+    # Rounded up.
+    wrong = math.ceil(1e4 * error(pieces, BAND, dt)) / 1e4
+    growth = max(piece.growth for piece in pieces)
+    words = (
+        f"{number} from {pieces[0].begin} to {pieces[-1].end} steps: signals up to {BAND:g} Hz arrive right to "
+        f"{wrong:.2%}, faster ones wrong, up to {growth:.1f} times as large"
+    )
+    sources = formulation.far_sources
+    links = network.nodes if sources is None else sources.shape[1]
+    reads = links * (1 if formulation.rounded else 2)
+    slower = number * network.nodes >= _TAPS_A_READ * reads
+    return words + ("; with so many slices are about as fast" if slower else "")
 
 
 def _bytes(tree: Any) -> int:

@@ -57,9 +57,10 @@ def simulate(
     `delays` are "interpolated" between steps at every stage, so that Heun keeps order two, or "rounded" to whole
     steps, which is faster and moves each by up to half a step. `transport` names how they are read, by default
     the fastest way for the network (`rj.explain` tells which): "ring", "split", "ring and slices" or "slices";
-    all give the same numbers, to rounding. Where all delays are beyond nine steps "taps" may be asked for, which is
-    faster in large networks and approximate: signals up to 60 Hz arrive right to a thousandth. Without delays what arrives is computed at every stage ("at once"), or
-    where "predicted" is asked for once a step, at half the cost in large networks and still with order two.
+    all give the same numbers, to rounding. "taps", for delays all beyond nine steps, has to be asked for: faster
+    in large networks and approximate, signals up to 60 Hz right to a thousandth. Without delays what arrives is
+    computed at every stage ("at once"), or where "predicted" is asked for once a step, at half the cost in large
+    networks and still with order two.
 
     **Gradients.** Differentiable in every parameter, speed and lengths included (rounded delays have no
     derivative). Reverse mode costs two to three runs for any number of parameters. It keeps one state for each

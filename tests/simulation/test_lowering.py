@@ -31,6 +31,7 @@ WAYS = [
     ("some short", "split"),
     ("some short", "ring and slices"),
     ("long", "slices"),
+    ("long", "taps"),
 ]
 REDUCTIONS = {
     "moments": rj.observe.Moments(),

@@ -8,10 +8,13 @@
 | `split` | pushed through one matrix | read for eight steps at once | some short delays, few nodes |
 | `ring and slices` | gathered | read for eight steps at once | some short delays, more nodes |
 | `slices` | | read for eight steps at once | delays all beyond nine steps |
+| `taps` | | one product for eight steps, approximate | the same, where asked for |
 
 `predicted` computes what arrives at the end of a step where Euler's method would end, and takes it for the start
 of the next too. What arrives is wrong by the square of the step, so that Heun keeps order two, at half the
-products: the coupling is marched as by Adams and Bashforth. All others agree to rounding.
+products: the coupling is marched as by Adams and Bashforth. `taps` interpolates what was sent between few past
+steps, right to a stated share up to a stated frequency (`rosetta_jax.network.transport.taps`). All others agree to
+rounding.
 
 Where weights, lengths and speed are numbers when a march is planned, only links that carry weight are read: of
 a sparse connectome as many a node as the node with most has.
@@ -29,6 +32,7 @@ from rosetta_jax import _checks
 from rosetta_jax._types import Array, Int
 from rosetta_jax.network.network import Network, delay_bounds, delays_known
 from rosetta_jax.network.transport.slices import CHUNK
+from rosetta_jax.network.transport.taps import Piece, spread
 
 # What reads the short links and the long ones.
 FORMULATIONS = {
@@ -38,6 +42,7 @@ FORMULATIONS = {
     "split": ("pushed", "slices"),
     "ring and slices": ("ring", "slices"),
     "slices": (None, "slices"),
+    "taps": (None, "taps"),
 }
 DELAYS = ("interpolated", "rounded")
 # A matrix of pushes of more numbers falls out of the cache.
@@ -52,7 +57,7 @@ class Formulation(eqx.Module):
     """How links are read: by name, and the sources of short and of long ones where delays are known.
 
     `whole` are the delays in whole steps where they are known; `rows` is the longest a march has room for, and
-    `ahead` the longest pushed.
+    `ahead` the longest pushed. `pieces` are the ranges of delays that taps are spread over.
     """
 
     whole: Int[Array, "nodes nodes"] | None
@@ -63,6 +68,7 @@ class Formulation(eqx.Module):
     rounded: bool = eqx.field(static=True)
     rows: int = eqx.field(static=True)
     ahead: int = eqx.field(static=True)
+    pieces: tuple[Piece, ...] = eqx.field(static=True, default=())
 
     @property
     def near(self) -> str | None:
@@ -71,14 +77,14 @@ class Formulation(eqx.Module):
 
     @property
     def far(self) -> str | None:
-        """What reads the long links: "slices" or None."""
+        """What reads the long links: "slices", "taps" or None."""
         return FORMULATIONS[self.name][1]
 
     @property
     def least(self) -> int:
         """The fewest whole steps of a delay that can be read."""
         if self.whole is None and self.far is not None:
-            return CHUNK + 1
+            return self.pieces[0].begin if self.pieces else CHUNK + 1
         return 0 if self.at_once or self.whole is not None else 1
 
     @property
@@ -114,7 +120,7 @@ def formulate(
         _checks.one_of("transport", name, FORMULATIONS)
     rows = history_rows(network, dt)
     if traced or not delays_known(network):
-        return _unknown(rows, rounded, name, (network.min_delay or 0.0) / dt)
+        return _unknown(rows, rounded, name, (network.min_delay or 0.0) / dt, dt)
     weights = np.asarray(network.connectome.weights)
     linked = weights != 0
     if network.connectome.lengths is None:
@@ -145,6 +151,7 @@ def formulate(
         rounded=rounded,
         rows=rows,
         ahead=max(int(whole[near].max(initial=0)), 1) + (0 if rounded else 1),
+        pieces=_pieces(whole[far], rounded, dt) if chosen == "taps" else (),
     )
 
 
@@ -156,7 +163,11 @@ def history_rows(network: Network, dt: float) -> int:
     return math.floor(longest / dt * (1 + 1e-6)) + 1
 
 
-def _unknown(rows: int, rounded: bool, name: str | None, shortest: float) -> Formulation:
+def _pieces(whole: np.ndarray, rounded: bool, dt: float) -> tuple[Piece, ...]:
+    return spread(int(whole.min()), int(whole.max()) + (0 if rounded else 1), dt)
+
+
+def _unknown(rows: int, rounded: bool, name: str | None, shortest: float, dt: float) -> Formulation:
     """The formulation for links that are traced, none of them shorter than so many steps."""
     # With room for rounding in single precision.
     known = shortest / (1 + 1e-5)
@@ -164,7 +175,10 @@ def _unknown(rows: int, rounded: bool, name: str | None, shortest: float) -> For
     # Those told to go step by step may be longer.
     found = name if name == "ring" else found
     found = found if rows else "at once"
-    return _named(name, Formulation(None, None, None, found, known < 1, rounded, rows, 0))
+    pieces = ()
+    if name == "taps" and found == "slices":
+        found, pieces = name, spread(math.floor(known), rows + 1, dt)
+    return _named(name, Formulation(None, None, None, found, known < 1, rounded, rows, 0, pieces))
 
 
 def _named(name: str | None, found: Formulation) -> Formulation:
@@ -173,7 +187,8 @@ def _named(name: str | None, found: Formulation) -> Formulation:
     if name not in (None, found.name):
         raise ValueError(
             f"`transport` {name!r} does not suit this network, whose links can only be read as {found.name!r}: "
-            "its delays are none, or traced and so not known when the march is planned. Leave it out."
+            "its delays are none, or traced and so not known when the march is planned. Leave it out, or if all "
+            f"are beyond {CHUNK + 1} steps say so by Network(..., min_delay=seconds, max_delay=seconds)."
         )
     return found
 

@@ -7,7 +7,7 @@ $\theta$ into the step, $a(\theta) = (1-\theta)\, a_n + \theta\, a_{n+1} + P s(\
 the known parts and $P_{ij} = C_{ij} (1-f_{ij})$ where the delay is $f_{ij}$ of a step.
 
 Short links are near, read or pushed in each step; long ones are far, read for a chunk of steps at once
-(`rosetta_jax.network.transport.formulation` tells which when). All give the same numbers, to rounding.
+(`rosetta_jax.network.transport.formulation` tells which when). All but taps give the same numbers, to rounding.
 """
 
 from typing import Any
@@ -23,6 +23,7 @@ from rosetta_jax.network.transport.pushed import Pushed, pushed
 from rosetta_jax.network.transport.reads import Reads, Sent, Steps, at_once, reads, steps
 from rosetta_jax.network.transport.ring import Ring
 from rosetta_jax.network.transport.slices import CHUNK, Slices
+from rosetta_jax.network.transport.taps import Taps, taps
 from rosetta_jax.results import Status, first_failure, status_where
 
 
@@ -34,7 +35,7 @@ class Transport(eqx.Module):
 
     at_once: Links | None
     near: Ring | Pushed | None
-    far: Slices | None
+    far: Slices | Taps | None
     status: Int[Array, ""]
     rows: int = eqx.field(static=True)
     predicted: bool = eqx.field(static=True)
@@ -131,11 +132,13 @@ def _near(network: Network, found: Steps, formulation: Formulation) -> Ring | Pu
     return Ring(_within(links, 0, rows - 1), rows)
 
 
-def _far(network: Network, found: Steps, formulation: Formulation) -> Slices | None:
+def _far(network: Network, found: Steps, formulation: Formulation) -> Slices | Taps | None:
     if formulation.far is None:
         return None
     weights, phase = network.connectome.weights, network.connectome.phase
     far = jnp.where(found.whole > CHUNK, weights, 0.0)
+    if formulation.far == "taps":
+        return taps(far, phase, found, formulation.pieces, network.channels)
     links = reads(far, phase, found, formulation.far_sources, _followed(network, formulation))
     return Slices(_within(links.each_once(), CHUNK, formulation.rows), formulation.rows)
 
