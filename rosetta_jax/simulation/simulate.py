@@ -65,11 +65,12 @@ def simulate(
     **Gradients.** Differentiable in every parameter, speed and lengths included (rounded delays have no
     derivative). Reverse mode costs two to three runs for any number of parameters. It keeps one state for each
     `block` of steps (by default about the root of all steps) and, unless `recompute` is set, what arrives in
-    each step, channels x nodes numbers; by default that is kept while it fills less than 64 MB. Forward mode
-    costs about one run a parameter and keeps nothing: better for up to three. Of chaotic or growing runs any
-    gradient grows exponentially with the duration, at the rate of `rj.lyapunov_exponent`: shorten the run, or cut
-    it into windows of `window` seconds, across which no derivative passes. A gradient then reaches back no further
-    than the start of its window: it stays bounded at the same cost, and leaves out slower influences.
+    each step, channels x nodes numbers (up to three times as many where the speed is free); by default that is
+    kept while what arrives fills less than 64 MB. Forward mode costs about one run a parameter and keeps nothing:
+    better for up to three. Of chaotic or growing runs any gradient grows exponentially with the duration, at the
+    rate of `rj.lyapunov_exponent`: shorten the run, or cut it into windows of `window` seconds, across which no
+    derivative passes. A gradient then reaches back no further than the start of its window: it stays bounded at
+    the same cost, and leaves out slower influences.
 
     With a `controller` the step adapts instead, and results are given every `save_every` (or `dt`):
     only without delays and noise.

@@ -48,7 +48,7 @@ def brain(exponent, nodes=12):
 def test_the_march_has_the_density_of_theory(exponent):
     network = brain(exponent)
     solution = rj.simulate(
-        network, 200.0, 1e-3, key=jax.random.key(1), transient=20.0, save_every=4e-3
+        network, 200.0, 5e-4, key=jax.random.key(1), transient=20.0, save_every=4e-3
     )
     frequencies = np.arange(1.0, 60.1, 1.0)
     found = rj.observe.power_spectrum(
@@ -56,7 +56,8 @@ def test_the_march_has_the_density_of_theory(exponent):
     ).density.mean(axis=1)
     exact = rj.linear.power_spectrum(network, frequencies).density[:, 0]
     relative = welch_standard_error(50000, 1000) / np.sqrt(network.nodes)
-    # A step of 1 ms loses 0.1 dB towards 60 Hz (linear over the step); the rest is scatter.
+    # A step of 1 ms loses 0.1 dB towards 60 Hz (linear over the step) and shifts the mean by 0.007,
+    # twice the scatter of keys; half of it does a quarter of that. The rest is scatter.
     scatter = np.log(np.asarray(found) / np.asarray(exact))
     assert np.mean(np.abs(scatter) < 3 * relative + 0.025) > 0.97
     assert abs(scatter.mean()) < 0.01
