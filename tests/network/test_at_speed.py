@@ -205,6 +205,22 @@ def test_a_delay_shorter_than_said_is_a_status_and_leaves_no_number():
     assert "min_delay" in Status(int(status)).message
 
 
+def test_bounds_of_delays_do_not_matter_where_nothing_is_delayed():
+    plain = dataclasses.replace(KINDS["ring"], connectome=rj.Connectome(OFF))
+    bounded = dataclasses.replace(plain, min_delay=0.02)
+
+    @jax.jit
+    def signal(weights):
+        return [
+            rj.simulate(rj.replace(each, {"connectome.weights": weights}), 0.02, DT).signal
+            for each in (plain, bounded)
+        ]
+
+    found, expected = signal(jnp.asarray(OFF)), rj.simulate(plain, 0.02, DT).signal
+    for each in found:
+        np.testing.assert_allclose(each, expected, rtol=1e-11)
+
+
 def test_bounds_of_delays_must_be_in_order():
     with pytest.raises(ValueError, match="min_delay"):
         brain(1.0, 2.0, min_delay=0.06)

@@ -171,14 +171,12 @@ def _unknown(rows: int, rounded: bool, name: str | None, shortest: float, dt: fl
     """The formulation for links that are traced, none of them shorter than so many steps."""
     # With room for rounding in single precision.
     known = shortest / (1 + 1e-5)
-    found = "slices" if known > CHUNK + 1 else "ring"
-    # Those told to go step by step may be longer.
-    found = name if name == "ring" else found
-    found = found if rows else "at once"
-    pieces = ()
-    if name == "taps" and found == "slices":
-        found, pieces = name, spread(math.floor(known), rows + 1, dt)
-    return _named(name, Formulation(None, None, None, found, known < 1, rounded, rows, 0, pieces))
+    fitting = ["slices", "ring", "taps"] if known > CHUNK + 1 else ["ring"]
+    fitting = fitting if rows else ["at once"]
+    found = name if name in fitting else fitting[0]
+    pieces = spread(math.floor(known), rows + 1, dt) if found == "taps" else ()
+    at_once = known < 1 or not rows
+    return _named(name, Formulation(None, None, None, found, at_once, rounded, rows, 0, pieces))
 
 
 def _named(name: str | None, found: Formulation) -> Formulation:
