@@ -14,12 +14,12 @@ from rich.table import Table
 
 from rosetta_jax._types import Scalar
 from rosetta_jax.network import Network, as_network
-from rosetta_jax.network.transport import Formulation, formulate, transport
+from rosetta_jax.network.transport import Formulation, formulate
 from rosetta_jax.network.transport.slices import CHUNK
 from rosetta_jax.network.transport.taps import BAND, error
 from rosetta_jax.simulation.march import Plan
 from rosetta_jax.simulation.planning import check_step, requested
-from rosetta_jax.simulation.step import March
+from rosetta_jax.simulation.step import marching
 from rosetta_jax.system import Rung
 
 # What a formulation does, in words.
@@ -56,9 +56,9 @@ def explain(
 ) -> None:
     """Print how `rj.simulate` with these options marches `system`: transport, steps, and estimates of memory.
 
-    The memory of a reverse gradient is that for any number of parameters local to nodes; free speed, lengths or
-    weights add the values gathered in one block, links x channels numbers a step. It is an estimate, good to about
-    a factor of two. Raises as `rj.simulate` does.
+    The memory of a reverse gradient is that for any number of parameters local to nodes; a free speed keeps up to
+    three times what arrives, free lengths or weights add the values gathered in one block, links x channels
+    numbers a step. It is an estimate, good to about a factor of two. Raises as `rj.simulate` does.
     """
     network = as_network(system)
     request = requested(network, duration, dt, transient, save, save_every, None)
@@ -101,7 +101,7 @@ def memory(network: Network, dt: float, formulation: Formulation, plan: Plan) ->
     dtype = network.gain.dtype
 
     def carried(step: Scalar) -> Any:
-        march = March(network, None, transport(network, step, formulation), plan.solver, step)
+        march = marching(network, plan.solver, step, formulation)
         return march.begin(jax.random.key(0), None)
 
     carry = _bytes(jax.eval_shape(carried, jax.ShapeDtypeStruct((), dtype)))

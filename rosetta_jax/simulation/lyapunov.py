@@ -19,11 +19,11 @@ import jax.numpy as jnp
 from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Float, Int, PRNGKeyArray, Scalar
 from rosetta_jax.network import Network, as_network
-from rosetta_jax.network.transport import Formulation, formulate, transport
+from rosetta_jax.network.transport import Formulation, formulate
 from rosetta_jax.results import Status
 from rosetta_jax.simulation.march import Plan
 from rosetta_jax.simulation.planning import check_past, check_step, key_for, requested
-from rosetta_jax.simulation.step import March
+from rosetta_jax.simulation.step import marching
 from rosetta_jax.system import Rung
 
 
@@ -69,14 +69,14 @@ def _exponent(
     formulation: Formulation,
     past: Callable[[Scalar], Any] | None,
 ) -> Float[Array, ""]:
-    marching = March(network, None, transport(network, dt, formulation), plan.solver, dt)
-    begun = marching.begin(key, past)
+    march = marching(network, plan.solver, dt, formulation)
+    begun = march.begin(key, past)
     numbers, places = eqx.partition(begun, eqx.is_inexact_array)
 
     def moved(numbers: Any, places: Any, number: Int[Array, ""]) -> tuple[Any, Any]:
         stepping, history = eqx.combine(numbers, places)
-        draws = marching.draws(key, number, plan.block)
-        stepping, history, _ = marching.steps(stepping, history, draws, plan.block)
+        draws = march.draws(key, number, plan.block)
+        stepping, history, _ = march.steps(stepping, history, draws, plan.block)
         return eqx.partition((stepping, history), eqx.is_inexact_array)
 
     def block(carry: tuple[Any, Any, Any], number: Int[Array, ""]) -> tuple[Any, Scalar]:
@@ -94,7 +94,7 @@ def _exponent(
     counts = count * plan.block >= plan.dropped
     total = jnp.sum(jnp.where(counts, growth, 0.0))
     exponent = total / (jnp.sum(counts).astype(dt.dtype) * plan.block * dt)
-    return jnp.where(marching.moving.status == Status.ok, exponent, jnp.nan)
+    return jnp.where(march.moving.status == Status.ok, exponent, jnp.nan)
 
 
 def _unit_change(numbers: Any, key: PRNGKeyArray) -> Any:

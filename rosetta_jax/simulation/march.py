@@ -23,7 +23,7 @@ from rosetta_jax.network.transport import Formulation, transport
 from rosetta_jax.observe.streaming import Reduction
 from rosetta_jax.results import Status, first_failure, status_where
 from rosetta_jax.simulation.saving import Decimation
-from rosetta_jax.simulation.step import Carry, March
+from rosetta_jax.simulation.step import Carry, March, marching
 
 
 class Plan(eqx.Module):
@@ -84,8 +84,7 @@ def march(
     past: Callable[[Scalar], Any] | None,
 ) -> Kept:
     """March `network` as planned."""
-    moving = transport(network, dt, formulation)
-    return _marched(March(network, None, moving, plan.solver, dt), key, plan, past)
+    return _marched(marching(network, plan.solver, dt, formulation), key, plan, past)
 
 
 def march_lanes(

@@ -112,23 +112,25 @@ def _block(steps: int, unit: int) -> int:
     factor of two, so that nothing need be cut off their end.
     """
     root = min(max(64, math.isqrt(steps)), 1024)
-    near = range(_up(-(-root // 2), unit), 2 * root + 1, unit)
-    even = [size for size in near if steps % size == 0]
-    if even:
-        return min(even, key=lambda size: abs(math.log(size / root)))
-    return _up(root, unit)
+    even = _divisor(steps, unit, root, 2 * root)
+    return even if even is not None and 2 * even >= root else _up(root, unit)
 
 
 def _block_within(reach: int, steps: int, unit: int, dt: float) -> int:
     """A part of `reach` steps as near as can be to the root of all `steps`."""
-    sizes = [size for size in range(unit, reach + 1, unit) if reach % size == 0]
-    if not sizes:
+    found = _divisor(reach, unit, math.isqrt(steps), reach)
+    if found is None:
         raise ValueError(
             f"`window` must be a whole number of {unit} steps ({unit * dt:g} s), which are kept or read at once "
             f"here, got {reach} steps."
         )
-    root = math.isqrt(steps)
-    return min(sizes, key=lambda size: abs(math.log(size / root)))
+    return found
+
+
+def _divisor(whole: int, unit: int, root: int, most: int) -> int | None:
+    """The divisor of `whole`, a multiple of `unit` up to `most`, that is nearest to `root`."""
+    sizes = [size for size in range(unit, most + 1, unit) if whole % size == 0]
+    return min(sizes, key=lambda size: abs(math.log(size / root)), default=None)
 
 
 def _up(number: int, unit: int) -> int:

@@ -23,7 +23,7 @@ from jax.ad_checkpoint import checkpoint_name
 
 from rosetta_jax._types import Array, Channels, Float, Int, Keys, Nodal, PRNGKeyArray, Scalar
 from rosetta_jax.network import Network
-from rosetta_jax.network.transport import Sent, Transport
+from rosetta_jax.network.transport import Formulation, Sent, Transport, transport
 from rosetta_jax.simulation.draws import Draws, advance, drawn, stationary
 from rosetta_jax.simulation.solver_step import Share, solver_step
 from rosetta_jax.system import add_inputs
@@ -217,6 +217,13 @@ class March(eqx.Module):
 
     def _first(self, values: Array | None) -> Array | None:
         return values if self.varying is None or values is None else jnp.moveaxis(values, -1, 0)
+
+
+def marching(
+    network: Network, solver: diffrax.AbstractSolver, dt: Scalar, formulation: Formulation
+) -> March:
+    """The march of one network."""
+    return March(network, None, transport(network, dt, formulation), solver, dt)
 
 
 def _outside(network: Network, t: Scalar, noise: Float[Array, "ports nodes"] | None) -> Any:
