@@ -26,7 +26,7 @@ from rosetta_jax.network import Network
 from rosetta_jax.optimise import Descent, LevenbergMarquardt, Method, Objective, descend
 from rosetta_jax.parameters import FreeParameters, info, replace
 from rosetta_jax.priors import FreeParameter
-from rosetta_jax.results import load_arrays, provenance, save_arrays, summarise
+from rosetta_jax.results import load_arrays, progress, provenance, save_arrays, summarise
 from rosetta_jax.system import Rung
 
 
@@ -156,7 +156,7 @@ def fit(
     data, static = _stacked(list(zip(models, losses, jnp.arange(people), strict=True)))
     paths = jax.random.fold_in(key, 2**31)
     objective = _objective(parameters, route, static, prior_weight, paths)
-    growth = _growth(route, data, static, paths)
+    growth = _growth(route, data, static, paths, show_progress)
     begin = _starts(parameters, models, key, starts)
     which = jnp.repeat(jnp.arange(people, dtype=jnp.int32), starts)
     descent = descend(
@@ -204,7 +204,9 @@ def _objective(
     return Objective(residuals, status)
 
 
-def _growth(route: Route, data: PyTree, static: PyTree, paths: PRNGKeyArray) -> list[float] | None:
+def _growth(
+    route: Route, data: PyTree, static: PyTree, paths: PRNGKeyArray, show_progress: bool
+) -> list[float] | None:
     """By how many factors of e the gradient of each person's model grows at the start; warns where it is large."""
 
     @jax.jit
@@ -215,9 +217,11 @@ def _growth(route: Route, data: PyTree, static: PyTree, paths: PRNGKeyArray) -> 
 
         return jax.lax.map(one, data)
 
-    growth = found(data)
-    if growth is None:
+    if jax.eval_shape(found, data) is None:
         return None
+    with progress(show_progress) as bar:
+        bar.add_task("growth of the gradient", total=None, note="")
+        growth = jax.block_until_ready(found(data))
     largest = float(jnp.max(jnp.nan_to_num(growth)))
     if largest > _GROWN:
         warnings.warn(
