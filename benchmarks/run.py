@@ -356,20 +356,25 @@ def collected(
     return found, path
 
 
-def parsed() -> argparse.Namespace:
-    """The arguments."""
-    parser = argparse.ArgumentParser(description="Runs every workload in every library.")
-    parser.add_argument("--only", default=",".join(workloads.WORKLOADS), help="workloads")
-    parser.add_argument("--peers", default=",".join(SCRIPTS), help="libraries, c among them")
-    parser.add_argument("--nodes", help="other sizes than the workloads', such as 20,80,1000")
-    parser.add_argument("--dt", help="these steps only (ms), such as 1.0,0.1")
-    parser.add_argument("--steps", type=int, help="other lengths than the workloads'")
+def add_shared(parser: argparse.ArgumentParser, peers: Iterable[str], name: str) -> None:
+    """The arguments of every driver, with the libraries and the name of its results."""
+    parser.add_argument("--peers", default=",".join(peers), help="libraries, c among them")
     parser.add_argument("--repeats", type=int, default=3, help="calls a process")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a smoke run in under two minutes")
     parser.add_argument("--folder", type=Path, default=environments.default_folder())
-    parser.add_argument("--name", default="peers", help="of the file in benchmarks/results")
-    parser.add_argument("--show", type=Path, help="print this results file and run nothing")
+    parser.add_argument("--name", default=name, help="of what is written to benchmarks/results")
+    parser.add_argument("--show", type=Path, help="show this results file and run nothing")
+
+
+def parsed() -> argparse.Namespace:
+    """The arguments."""
+    parser = argparse.ArgumentParser(description="Runs every workload in every library.")
+    parser.add_argument("--only", default=",".join(workloads.WORKLOADS), help="workloads")
+    parser.add_argument("--nodes", help="other sizes than the workloads', such as 20,80,1000")
+    parser.add_argument("--dt", help="these steps only (ms), such as 1.0,0.1")
+    parser.add_argument("--steps", type=int, help="other lengths than the workloads'")
+    add_shared(parser, SCRIPTS, "peers")
     given = parser.parse_args()
     if given.quick:
         vars(given).update(QUICK, repeats=3, dt="1.0")

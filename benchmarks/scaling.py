@@ -30,7 +30,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parent))
 
 import run
-from run import environments, workloads
+from run import workloads
 
 from rosetta_jax.plot import _canvas
 from rosetta_jax.plot._canvas import BLUE, GREY, INK, SMALL, TICK, VERMILION
@@ -331,13 +331,7 @@ def show(found: dict[str, Any], picture: Path, console: Console) -> None:
 def parsed() -> argparse.Namespace:
     """The arguments."""
     parser = argparse.ArgumentParser(description="Measures and draws how time grows.")
-    parser.add_argument("--peers", default=",".join(LIBRARIES), help="libraries, c among them")
-    parser.add_argument("--repeats", type=int, default=3, help="calls a process")
-    parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="a smoke run of small sizes")
-    parser.add_argument("--folder", type=Path, default=environments.default_folder())
-    parser.add_argument("--name", default="scaling", help="of the files in benchmarks/results")
-    parser.add_argument("--show", type=Path, help="draw this results file and run nothing")
+    run.add_shared(parser, LIBRARIES, "scaling")
     return parser.parse_args()
 
 
