@@ -85,7 +85,7 @@ def in_precision(x64: bool, compute: Callable[[], tuple]) -> tuple[np.ndarray, .
     def hashed_in_float32(
         key: jax.Array, begin: jax.Array, steps: int, number: int, dtype: object
     ) -> jax.Array:
-        return hashed(key, begin, steps, number, jnp.float32).astype(dtype)
+        return hashed(key, begin, steps, number, jnp.dtype("float32")).astype(dtype)
 
     with (
         jax.enable_x64(x64),
