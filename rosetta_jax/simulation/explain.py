@@ -148,7 +148,7 @@ def _taps(network: Network, dt: float, formulation: Formulation) -> str:
         f"{number} from {pieces[0].begin} to {pieces[-1].end} steps: signals up to {BAND:g} Hz arrive right to "
         f"{wrong:.2%}, faster ones wrong, up to {growth:.1f} times as large"
     )
-    sources = formulation.far_sources
+    (sources,) = formulation.far_sources
     links = network.nodes if sources is None else sources.shape[1]
     reads = links * (1 if formulation.rounded else 2)
     slower = number * network.nodes >= _TAPS_A_READ * reads

@@ -46,6 +46,10 @@ class Carry(eqx.Module):
     memory: Any
 
 
+# What goes on from step to step, and what from chunk to chunk: the histories of links read for several steps.
+Going = tuple[Carry, tuple]
+
+
 class Begun(eqx.Module):
     """What a step knows before anything arrives."""
 
@@ -77,8 +81,8 @@ class March(eqx.Module):
             lambda varying, *values: function(eqx.combine(varying, self.network), *values)
         )(self.varying, *values)
 
-    def begin(self, key: Keys, past: Callable[[Scalar], Any] | None) -> tuple[Carry, Any]:
-        """The carry at time zero and the transport's history, of what was sent before."""
+    def begin(self, key: Keys, past: Callable[[Scalar], Any] | None) -> tuple[Carry, tuple]:
+        """The carry at time zero and the transport's histories, of what was sent before."""
         dtype, rows = self.dt.dtype, self.moving.rows
 
         def state(network: Network, t: Scalar) -> Any:
@@ -102,11 +106,11 @@ class March(eqx.Module):
             )(times)
 
         local, sent = self.each(before, key)
-        history = memory = None
+        histories, memory = (), None
         if sent is not None:
-            history, memory, arriving = self.moving.begin(self._last(sent))
+            histories, memory, arriving = self.moving.begin(self._last(sent))
             local = dataclasses.replace(local, arriving=self._first(arriving))
-        return Carry(jnp.int32(0), local, memory), history
+        return Carry(jnp.int32(0), local, memory), histories
 
     def draws(self, key: Keys, number: Int[Array, ""], steps: int) -> Draws:
         """The deviates of block `number` of `steps` steps."""
@@ -124,30 +128,47 @@ class March(eqx.Module):
         return found if self.varying is None else jax.tree.map(lambda a: a.swapaxes(0, 1), found)
 
     def steps(
-        self, carry: Carry, history: Any, draws: Draws, number: int
-    ) -> tuple[Carry, Any, tuple[Array, Any]]:
-        """A block of `number` steps: the next carry and history, and signals and states at the start of each."""
-        moving = self.moving
-        if moving.chunk == 1:
-            carry, series = jax.lax.scan(
-                lambda carry, each: self.step(carry, each, None)[:2], carry, draws, length=number
-            )
-            return carry, history, series
+        self, carry: Carry, histories: tuple, draws: Draws, number: int
+    ) -> tuple[Carry, tuple, tuple[Array, Any]]:
+        """A block of `number` steps: the next carry and histories, and signals and states at the start of each."""
+        going, (series, _) = self._chunks(self.moving.far, (carry, histories), draws, None, number)
+        return *going, series
 
-        def chunk(both: tuple[Carry, Any], draws: Draws) -> tuple[tuple[Carry, Any], Any]:
-            carry, history = both
-            carry, (series, sent) = jax.lax.scan(
-                lambda carry, each: _paired(*self.step(carry, *each)),
-                carry,
-                (draws, moving.ahead(history)),
-            )
-            return (carry, moving.after(history, sent)), series
+    def _chunks(
+        self, far: tuple, going: Going, draws: Draws, known: Array | None, number: int
+    ) -> tuple[Going, tuple[Any, Array]]:
+        """`number` steps in chunks of the first of `far`, each of them in chunks of the next, or one by one.
 
-        split = jax.tree.map(lambda each: each.reshape(-1, moving.chunk, *each.shape[1:]), draws)
-        (carry, history), series = jax.lax.scan(
-            chunk, (carry, history), split, length=number // moving.chunk
+        `known` is what arrives at the end of each of what was sent before them all. What they send is given too.
+        """
+        if not far:
+            return self._one_by_one(going, draws, known, number)
+        longest, shorter = far[0], far[1:]
+
+        def chunk(going: Going, part: tuple) -> tuple[Going, tuple[Any, Array]]:
+            (carry, (history, *inner)), (draws, known) = going, part
+            history, ahead = longest.ahead(history)
+            ahead = ahead if known is None else known + ahead
+            (carry, inner), (series, sent) = self._chunks(
+                shorter, (carry, tuple(inner)), draws, ahead, longest.chunk
+            )
+            return (carry, (longest.after(history, sent), *inner)), (series, sent)
+
+        parts = jax.tree.map(
+            lambda each: each.reshape(-1, longest.chunk, *each.shape[1:]), (draws, known)
         )
-        return carry, history, jax.tree.map(lambda each: each.reshape(-1, *each.shape[2:]), series)
+        going, found = jax.lax.scan(chunk, going, parts, length=number // longest.chunk)
+        return going, jax.tree.map(lambda each: each.reshape(-1, *each.shape[2:]), found)
+
+    def _one_by_one(
+        self, going: Going, draws: Draws, known: Array | None, number: int
+    ) -> tuple[Going, tuple[Any, Array]]:
+        def step(carry: Carry, part: tuple[Draws, Sent | None]) -> tuple[Carry, tuple[Any, Sent]]:
+            carry, series, sent = self.step(carry, *part)
+            return carry, (series, sent)
+
+        carry, found = jax.lax.scan(step, going[0], (draws, known), length=number)
+        return (carry, going[1]), found
 
     def step(
         self, carry: Carry, draws: Draws, far: Sent | None
@@ -238,10 +259,6 @@ def _within(share: Share, begin: Array | None, end: Array | None) -> Array | Non
     if isinstance(share, float) and share in (0.0, 1.0):
         return end if share else begin
     return (1 - share) * begin + share * end
-
-
-def _paired(carry: Carry, series: Any, sent: Sent) -> tuple[Carry, tuple[Any, Sent]]:
-    return carry, (series, sent)
 
 
 def _strong(state: Any, dtype: Any) -> Any:

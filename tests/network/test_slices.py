@@ -109,6 +109,22 @@ def test_chunks_are_for_links_longer_than_one(steps, chunks):
     assert (found.near is None) is chunks
 
 
+@pytest.mark.parametrize(
+    "links, chunks",
+    [([3.2, 4.9, 20.0], (8,)), ([3.2, 5.1, 20.0], (8, 4)), ([9.1, 20.0, 30.0], (8,))],
+)
+def test_links_of_five_to_nine_steps_are_read_for_four_at_once(links, chunks):
+    lengths = np.array(
+        [[0.0, links[0], links[1]], [links[2], 0.0, links[2]], [links[2]] * 2 + [0.0]]
+    )
+    network = rj.Network(
+        rj.StuartLandau(), rj.Connectome(1.0 - np.eye(3), lengths * PER_STEP), speed=SPEED
+    )
+    found = formulate(network, DT, name=None if links[0] > 9 else "ring and slices")
+    assert found.chunks == chunks
+    assert [each.chunk for each in transport(network, jnp.asarray(DT), found).far] == list(chunks)
+
+
 def test_what_is_traced_or_has_no_links_goes_step_by_step():
     network, found = brain("columns", max_delay=0.05), []
     jax.eval_shape(
@@ -146,8 +162,7 @@ def test_a_delay_beyond_the_room_is_a_status():
 
 def test_a_slice_lies_within_its_row():
     network = brain("columns")
-    far = transport(network, jnp.asarray(DT), formulate(network, DT)).far
-    assert far is not None
+    (far,) = transport(network, jnp.asarray(DT), formulate(network, DT)).far
     assert int(far.reads.back.min()) >= CHUNK and int(far.reads.back.max()) <= far.rows
 
 

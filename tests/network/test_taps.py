@@ -62,7 +62,7 @@ def arriving(network: rj.Network, dt: float, frequency: float, **options: Any):
     `(chunk, pairs, nodes)` each.
     """
     formulation = formulate(network, dt, name="taps", **options)
-    far = transport(network, jnp.asarray(dt), formulation).far
+    far = transport(network, jnp.asarray(dt), formulation).far[0]
     assert isinstance(far, Taps)
     turning, channels, nodes = 2j * np.pi * frequency * dt, network.channels, network.nodes
     steps = np.arange(-formulation.rows - 1, 0)
@@ -70,7 +70,7 @@ def arriving(network: rj.Network, dt: float, frequency: float, **options: Any):
     number = np.exp(turning * steps)[:, None, None] * np.ones((1, channels // 2, nodes))
     both = np.stack([number.real, number.imag], axis=2).reshape(len(steps), channels, nodes)
     history, now = far.begin(jnp.asarray(both))
-    found = np.concatenate([np.asarray(now)[None], np.asarray(far.ahead(history))])
+    found = np.concatenate([np.asarray(now)[None], np.asarray(far.ahead(history)[1])])
     found = found[:, 0::2] + 1j * found[:, 1::2]
     connectome = network.connectome
     delays = np.asarray(network.delays()) / dt

@@ -6,8 +6,8 @@
 | `predicted` | | | no delays, where asked for: one product a step |
 | `ring` | gathered, one value a step | gathered | delays traced, or mostly short; lanes, few nodes |
 | `split` | pushed through one matrix | read for eight steps at once | some short delays, few nodes |
-| `ring and slices` | gathered | read for eight steps at once | some short delays, more nodes |
-| `slices` | | read for eight steps at once | delays all beyond nine steps |
+| `ring and slices` | gathered, beyond five steps for four at once | as above | some short delays, more nodes |
+| `slices` | | as above | delays all beyond nine steps |
 | `taps` | | one product for eight steps, approximate | the same, where asked for |
 
 `predicted` computes what arrives at the end of a step where Euler's method would end, and takes it for the start
@@ -49,6 +49,8 @@ DELAYS = ("interpolated", "rounded")
 _LARGEST_PUSH = 2**19
 # Of lanes marched together a ring copies rows, which is fastest while all of it stays in the cache.
 _LARGEST_WINDOW = 2**19
+# Of links too short to be read for eight steps at once those that can are read for so many.
+_SHORTER = 4
 # Slices pay where they take so much of the links off the ring.
 _FEWEST_FAR = 0.25
 
@@ -62,12 +64,13 @@ class Formulation(eqx.Module):
 
     whole: Int[Array, "nodes nodes"] | None
     near_sources: Int[Array, "nodes near"] | None
-    far_sources: Int[Array, "nodes far"] | None
+    far_sources: tuple[Int[Array, "nodes _"] | None, ...]
     name: str = eqx.field(static=True)
     at_once: bool = eqx.field(static=True)
     rounded: bool = eqx.field(static=True)
     rows: int = eqx.field(static=True)
     ahead: int = eqx.field(static=True)
+    chunks: tuple[int, ...] = eqx.field(static=True, default=())
     pieces: tuple[Piece, ...] = eqx.field(static=True, default=())
 
     @property
@@ -96,8 +99,8 @@ class Formulation(eqx.Module):
 
     @property
     def chunk(self) -> int:
-        """Steps read at once."""
-        return 1 if self.far is None else CHUNK
+        """The most steps read at once."""
+        return max(self.chunks, default=1)
 
 
 def formulate(
@@ -124,7 +127,7 @@ def formulate(
     weights = np.asarray(network.connectome.weights)
     linked = weights != 0
     if network.connectome.lengths is None:
-        found = Formulation(None, None, None, "at once", bool(linked.any()), rounded, 0, 0)
+        found = Formulation(None, None, (), "at once", bool(linked.any()), rounded, 0, 0)
         return _named(name, found)
     lengths = np.asarray(network.connectome.lengths, dtype=float)
     in_steps = lengths / (1000 * float(network.speed) * dt)
@@ -140,17 +143,24 @@ def formulate(
     small = lanes % CHUNK == 0 and (rows + 1) * linked.shape[0] * lanes <= _LARGEST_WINDOW
     fastest = "ring" if small else _fastest(near, far)
     chosen = fastest if name is None else _suiting(name, near, far)
-    if FORMULATIONS[chosen][1] is None:
-        near, far = near | far, np.zeros_like(far)
+    chunks = _chunks(chosen, whole[near], lanes)
+    if not chunks:
+        near = near | far
+    elif chosen != "split":
+        near = near & (whole <= chunks[-1])
     return Formulation(
         whole=_known(whole),
         near_sources=None if chosen == "split" else _sources(near),
-        far_sources=_sources(far),
+        far_sources=tuple(
+            _sources(linked & (whole > chunk) & (whole <= most))
+            for most, chunk in zip((rows, *chunks), chunks, strict=False)
+        ),
         name=chosen,
         at_once=bool(short.any()),
         rounded=rounded,
         rows=rows,
         ahead=max(int(whole[near].max(initial=0)), 1) + (0 if rounded else 1),
+        chunks=chunks,
         pieces=_pieces(whole[far], rounded, dt) if chosen == "taps" else (),
     )
 
@@ -161,6 +171,15 @@ def history_rows(network: Network, dt: float) -> int:
         return 0
     longest = delay_bounds(network)[1] if network.max_delay is None else network.max_delay
     return math.floor(longest / dt * (1 + 1e-6)) + 1
+
+
+def _chunks(name: str, near: np.ndarray, lanes: int) -> tuple[int, ...]:
+    """Steps that links are read for at once, the most first; `near` are delays up to nine steps, in whole ones."""
+    if FORMULATIONS[name][1] is None:
+        return ()
+    # Of lanes a gather copies rows as it is.
+    shorter = name == "ring and slices" and lanes == 1 and bool((near > _SHORTER).any())
+    return (CHUNK, _SHORTER) if shorter else (CHUNK,)
 
 
 def _pieces(whole: np.ndarray, rounded: bool, dt: float) -> tuple[Piece, ...]:
@@ -176,7 +195,10 @@ def _unknown(rows: int, rounded: bool, name: str | None, shortest: float, dt: fl
     found = name if name in fitting else fitting[0]
     pieces = spread(math.floor(known), rows + 1, dt) if found == "taps" else ()
     at_once = known < 1 or not rows
-    return _named(name, Formulation(None, None, None, found, at_once, rounded, rows, 0, pieces))
+    far, chunks = ((), ()) if FORMULATIONS[found][1] is None else ((None,), (CHUNK,))
+    return _named(
+        name, Formulation(None, None, far, found, at_once, rounded, rows, 0, chunks, pieces)
+    )
 
 
 def _named(name: str | None, found: Formulation) -> Formulation:

@@ -9,6 +9,7 @@ yet: it is read from the stage itself, through a matrix. Delays rounded to whole
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Bool
 
@@ -56,23 +57,14 @@ class Reads(eqx.Module):
             return read(held, weights)
         return read_at_speed(read, weights, self.pull, self.speed, held)
 
-    def each_once(self) -> "Reads":
-        """The same with a link for every value: interpolated ones become two."""
-        if self.later is None:
-            return self
+    def filled(self, multiple: int) -> "Reads":
+        """The same with so many links a node, or twice, or thrice as many; those added have no weight."""
+        rest = -self.soon.shape[1] % multiple
 
-        def twice(array: Array) -> Array:
-            return jnp.concatenate([array, array], axis=1)
+        def wider(links: Array) -> Array:
+            return jnp.pad(links, ((0, 0), (0, rest))) if links.ndim else links
 
-        return Reads(
-            sources=twice(self.sources),
-            back=jnp.concatenate([self.back, self.back + 1], axis=1),
-            soon=jnp.concatenate([self.soon, self.later], axis=1),
-            later=None,
-            turn=None if self.turn is None else twice(self.turn),
-            pull=None if self.pull is None else (jnp.concatenate(self.pull, axis=1),),
-            speed=self.speed,
-        )
+        return jax.tree.map(wider, self)
 
 
 def steps(

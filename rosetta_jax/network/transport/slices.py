@@ -2,8 +2,11 @@ r"""Links longer than a chunk of steps, read for the whole chunk at once.
 
 All that arrives over them in the next eight steps was sent before the first of these, so a link reads it as one
 slice of eight values from a row of the history, where step by step it would gather eight times. The sum over
-links is a product of a row of weights with those slices.
+links is a product of a row of weights with those slices. Links too short for that are read for chunks of four or
+two steps in the same way, within the longer ones.
 """
+
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -13,50 +16,75 @@ from rosetta_jax._types import Array, Float, Int
 from rosetta_jax.network.links import rotated
 from rosetta_jax.network.transport.reads import Reads, Sent
 
-# Steps read at once: eight numbers fill a register.
+# Most steps read at once: eight numbers fill a register.
 CHUNK = 8
-# Numbers copied at once: on a CPU they may stay in the cache until they are summed, elsewhere there are few loops.
-_TILE, _TILE_ELSEWHERE = 2**18, 2**27
+# Numbers copied at once: on a CPU they may stay in the cache until they are summed, so that more than `_WHOLE` are
+# cut into tiles of `_TILE`; elsewhere there are few loops.
+_WHOLE, _TILE, _WHOLE_ELSEWHERE = 2**18, 2**17, 2**27
 # What nodes sent, the oldest first.
 Rows = Float[Array, "channels nodes rows *lanes"]
+# What nodes sent in the steps of a chunk, or what arrives at the end of each.
+Chunk = Float[Array, "chunk channels nodes *lanes"]
 # A history, the place in it where each link begins to read, and the angle by which it turns what it reads.
 Held = tuple[Rows, Int[Array, "nodes links"], Float[Array, "nodes links"] | None]
 
 
+class Past(eqx.Module):
+    """What nodes sent, and what of it arrives at the end of the next step; None where delays are whole."""
+
+    sent: Rows
+    due: Sent | None
+
+
 class Slices(eqx.Module):
-    """The links of each node, a value each, at least a chunk of steps back, and `rows` steps of history."""
+    """The links of each node, at least a `chunk` of steps back, and `rows` steps of history."""
 
     reads: Reads
     rows: int = eqx.field(static=True)
+    chunk: int = eqx.field(static=True, default=CHUNK)
 
-    def begin(self, past: Float[Array, "steps channels nodes *lanes"]) -> tuple[Rows, Sent]:
+    def begin(self, past: Float[Array, "steps channels nodes *lanes"]) -> tuple[Past, Sent]:
         """The history after `rows + 1` past values, the oldest first, and what arrives now."""
         sent = jnp.moveaxis(past[-self.rows - 1 :], 0, 2)
-        return sent[:, :, 1:], self.ahead(sent[:, :, :-1])[0]
+        soon, *later = self._read(sent[:, :, :-1])
+        if not later:
+            return Past(sent[:, :, 1:], None), soon[0]
+        # No link reads the oldest row in its first step, so that any may stand for it.
+        before = jnp.concatenate([sent[:, :, :1], sent[:, :, :-2]], axis=2)
+        return Past(sent[:, :, 1:], later[0][0]), soon[0] + self._read(before)[1][0]
 
-    def ahead(self, history: Rows) -> Float[Array, "chunk channels nodes *lanes"]:
-        """What arrives at the end of each step of the next chunk."""
-        place = self.reads.sources * self.rows + self.rows - self.reads.back
-        return self.reads.sums(_summed, (history, place, self.reads.turn))[0]
+    def ahead(self, history: Past) -> tuple[Past, Chunk]:
+        """What arrives at the end of each step of the next chunk, and the history with what is due after it."""
+        soon, *later = self._read(history.sent)
+        if not later or history.due is None:
+            return history, soon
+        arriving = soon + jnp.concatenate([history.due[None], later[0][:-1]])
+        return Past(history.sent, later[0][-1]), arriving
 
-    def after(self, history: Rows, sent: Float[Array, "chunk channels nodes *lanes"]) -> Rows:
+    def after(self, history: Past, sent: Chunk) -> Past:
         """The history with what a chunk of steps has sent."""
-        return jnp.concatenate([history[:, :, CHUNK:], jnp.moveaxis(sent, 0, 2)], axis=2)
+        rows = jnp.concatenate([history.sent[:, :, self.chunk :], jnp.moveaxis(sent, 0, 2)], axis=2)
+        return Past(rows, history.due)
+
+    def _read(self, sent: Rows) -> tuple[Chunk, ...]:
+        """What arrives at the end of each step of the values read, and what one step later."""
+        place = self.reads.sources * self.rows + self.rows - self.reads.back
+        return self.reads.sums(partial(_summed, self.chunk), (sent, place, self.reads.turn))
 
 
-def _summed(held: Held, weights: tuple[Array, ...]) -> tuple[Array, ...]:
+def _summed(chunk: int, held: Held, weights: tuple[Array, ...]) -> tuple[Array, ...]:
     """The sums over links, `(chunk, channels, nodes, *lanes)`, for each of the weights."""
     history, place, turn = held
     nodes, links = place.shape
-    size = CHUNK * links * history.shape[0] * (history.shape[3] if history.ndim > 3 else 1)
-    most = _TILE if jax.default_backend() == "cpu" else _TILE_ELSEWHERE
-    tile = max(1, most // size)
-    if nodes <= tile:
-        found = _of_targets(history, place, turn, weights)
+    size = chunk * links * history.shape[0] * (history.shape[3] if history.ndim > 3 else 1)
+    on_cpu = jax.default_backend() == "cpu"
+    if nodes * size <= (_WHOLE if on_cpu else _WHOLE_ELSEWHERE):
+        found = _of_targets(chunk, history, place, turn, weights)
         return tuple(jnp.moveaxis(each, 2, 0) for each in found)
+    tile = max(1, (_TILE if on_cpu else _WHOLE_ELSEWHERE) // size)
 
     def one(_: None, part: tuple) -> tuple[None, tuple[Array, ...]]:
-        return None, tuple(jnp.moveaxis(each, 1, 0) for each in _of_targets(history, *part))
+        return None, tuple(jnp.moveaxis(each, 1, 0) for each in _of_targets(chunk, history, *part))
 
     parts = jax.tree.map(lambda each: _tiled(each, tile), (place, turn, weights))
     _, found = jax.lax.scan(one, None, parts)
@@ -65,29 +93,46 @@ def _summed(held: Held, weights: tuple[Array, ...]) -> tuple[Array, ...]:
 
 
 def _of_targets(
+    chunk: int,
     history: Rows,
     place: Int[Array, "targets links"],
     turn: Float[Array, "targets links"] | None,
     weights: tuple[Float[Array, "targets links"], ...],
 ) -> tuple[Float[Array, "channels targets chunk *lanes"], ...]:
-    gathered = [_slices(channel, place) for channel in history]
+    gathered = [_slices(chunk, channel, place) for channel in history]
     if turn is not None:
         gathered = rotated(gathered, turn)
-    return tuple(
-        jnp.stack([jnp.einsum("ij,ijt...->it...", each, values) for values in gathered])
-        for each in weights
-    )
+    return tuple(jnp.stack([_weighed(each, values) for values in gathered]) for each in weights)
+
+
+def _weighed(
+    weights: Float[Array, "targets links"], values: Float[Array, "targets links chunk *lanes"]
+) -> Float[Array, "targets chunk *lanes"]:
+    beside = CHUNK // values.shape[2]
+    if values.ndim > 3 or beside == 1:
+        return jnp.einsum("ij,ijt...->it...", weights, values)
+    # Neighbouring links side by side fill a register; each has its weights, and its part of the sum.
+    wide = values.reshape(values.shape[0], -1, CHUNK)
+    parts = [
+        jnp.einsum("ij,ijt->it", weights[:, link::beside], wide).reshape(
+            -1, beside, values.shape[2]
+        )
+        for link in range(beside)
+    ]
+    return sum((part[:, link] for link, part in enumerate(parts[1:], 1)), parts[0][:, 0])
 
 
 def _slices(
-    channel: Float[Array, "nodes rows *lanes"], place: Int[Array, "targets links"]
+    chunk: int,
+    channel: Float[Array, "nodes rows *lanes"],
+    place: Int[Array, "targets links"],
 ) -> Float[Array, "targets links chunk *lanes"]:
     flat = channel.reshape(-1, *channel.shape[2:])
     numbers = jax.lax.GatherDimensionNumbers(
         offset_dims=tuple(range(2, 2 + flat.ndim)), collapsed_slice_dims=(), start_index_map=(0,)
     )
     found = jax.lax.gather(
-        flat, place[..., None], numbers, (CHUNK, *flat.shape[1:]), mode="promise_in_bounds"
+        flat, place[..., None], numbers, (chunk, *flat.shape[1:]), mode="promise_in_bounds"
     )
     # A barrier keeps the slices copies: fused into the sums they become slow scalar loops.
     return jax.lax.optimization_barrier(found)

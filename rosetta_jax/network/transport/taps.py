@@ -30,7 +30,7 @@ from numpy.polynomial.chebyshev import chebvander
 
 from rosetta_jax._types import Array, Float, Int, Pairwise
 from rosetta_jax.network.transport.reads import Sent, Steps
-from rosetta_jax.network.transport.slices import CHUNK
+from rosetta_jax.network.transport.slices import CHUNK, Chunk
 
 # Electrodes are seldom read beyond 60 Hz, the sixth harmonic of alpha, and no weight is known to a thousandth.
 BAND, SHARE = 60.0, 1e-3
@@ -140,6 +140,7 @@ class Taps(eqx.Module):
     weights: Float[Array, "nodes taps nodes"] | Float[Array, "pairs twice taps nodes"]
     back: tuple[int, ...] = eqx.field(static=True)
     rows: int = eqx.field(static=True)
+    chunk: int = eqx.field(static=True, default=CHUNK)
 
     def begin(self, past: Float[Array, "steps channels nodes *lanes"]) -> tuple[Rows, Sent]:
         """The history after past values, the oldest first, and what arrives now."""
@@ -147,10 +148,10 @@ class Taps(eqx.Module):
         missing = max(self.rows + 1 - past.shape[0], 0)
         past = jnp.pad(past, [(missing, 0)] + [(0, 0)] * (past.ndim - 1))[-self.rows - 1 :]
         start = jnp.int32(0)
-        return Rows(past[1:], start), self.ahead(Rows(past[:-1], start))[0]
+        return Rows(past[1:], start), self.ahead(Rows(past[:-1], start))[1][0]
 
-    def ahead(self, history: Rows) -> Float[Array, "chunk channels nodes *lanes"]:
-        """What arrives at the end of each step of the next chunk."""
+    def ahead(self, history: Rows) -> tuple[Rows, Chunk]:
+        """The history as it is, and what arrives at the end of each step of the next chunk."""
         begins = self.rows - jnp.asarray(self.back, jnp.int32)[:, None]
         places = history.oldest + begins + jnp.arange(CHUNK, dtype=jnp.int32)[None, :]
         window = history.sent.at[places % self.rows].get(mode="promise_in_bounds")
@@ -163,9 +164,9 @@ class Taps(eqx.Module):
                 for pair, weights in enumerate(self.weights)
             ]
             found = jnp.concatenate(pairs, axis=2)
-        return jnp.moveaxis(found, 0, 2)
+        return history, jnp.moveaxis(found, 0, 2)
 
-    def after(self, history: Rows, sent: Float[Array, "chunk channels nodes *lanes"]) -> Rows:
+    def after(self, history: Rows, sent: Chunk) -> Rows:
         """The history with what a chunk of steps has sent."""
         rows = jax.lax.dynamic_update_slice_in_dim(history.sent, sent, history.oldest, axis=0)
         return Rows(rows, (history.oldest + CHUNK) % self.rows)

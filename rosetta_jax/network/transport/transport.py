@@ -30,25 +30,21 @@ from rosetta_jax.results import Status, first_failure, status_where
 class Transport(eqx.Module):
     """The transport of one network at one step length, fixed through a march.
 
-    `at_once` alone is `[source, target]`. `near` changes its memory in each step, `far` once a chunk.
+    `at_once` alone is `[source, target]`. `near` changes its memory in each step, each of
+    `far` once in its chunk of steps, chunks within longer ones.
     """
 
     at_once: Links | None
     near: Ring | Pushed | None
-    far: Slices | Taps | None
+    far: tuple[Slices | Taps, ...]
     status: Int[Array, ""]
     rows: int = eqx.field(static=True)
     predicted: bool = eqx.field(static=True)
 
     @property
-    def chunk(self) -> int:
-        """Steps that are read at once."""
-        return 1 if self.far is None else CHUNK
-
-    @property
     def delayed(self) -> bool:
         """Whether anything arrives that was sent before."""
-        return self.near is not None or self.far is not None
+        return self.near is not None or bool(self.far)
 
     def stage(self, sent: Channels, known: Channels | None) -> Channels:
         """What arrives at a stage: the `known` part, and that from the stage itself, delayed below a step."""
@@ -62,21 +58,15 @@ class Transport(eqx.Module):
         assert self.at_once is not None
         return carried_by_source(self.at_once, sent)
 
-    def begin(
-        self, past: Float[Array, "steps channels nodes *lanes"]
-    ) -> tuple[Any, Any, Sent | None]:
-        """The memories of far and near links after `rows + 1` past values, and what arrives now."""
-        history = memory = arriving = None
-        if self.far is not None:
-            history, arriving = self.far.begin(past)
+    def begin(self, past: Float[Array, "steps channels nodes *lanes"]) -> tuple[tuple, Any, Sent]:
+        """Histories of far links and the memory of near ones after `rows + 1` past values, and what arrives."""
+        begun = [each.begin(past) for each in self.far]
+        histories, arriving = [history for history, _ in begun], [now for _, now in begun]
+        memory = None
         if self.near is not None:
-            memory, soon = self.near.begin(past)
-            arriving = soon if arriving is None else arriving + soon
-        return history, memory, arriving
-
-    def ahead(self, history: Any) -> Float[Array, "chunk channels nodes *lanes"] | None:
-        """What arrives over far links at the end of each step of the next chunk."""
-        return None if self.far is None else self.far.ahead(history)
+            memory, now = self.near.begin(past)
+            arriving.append(now)
+        return tuple(histories), memory, sum(arriving[1:], arriving[0])
 
     def advance(self, memory: Any, sent: Sent, far: Sent | None) -> tuple[Any, Sent | None]:
         """The memory of near links with what is `sent` now, and the known part of what arrives a step later."""
@@ -84,11 +74,6 @@ class Transport(eqx.Module):
             return memory, far
         memory, arriving = self.near.advance(memory, sent)
         return memory, arriving if far is None else arriving + far
-
-    def after(self, history: Any, sent: Float[Array, "chunk channels nodes *lanes"]) -> Any:
-        """The memory of far links with what a chunk of steps has sent."""
-        assert self.far is not None
-        return self.far.after(history, sent)
 
 
 def transport(network: Network, dt: Scalar, formulation: Formulation) -> Transport:
@@ -100,7 +85,7 @@ def transport(network: Network, dt: Scalar, formulation: Formulation) -> Transpo
     if network.connectome.lengths is None:
         matrix = by_source(network.links()) if formulation.at_once else None
         predicted = formulation.name == "predicted" and matrix is not None
-        return Transport(matrix, None, None, jnp.int32(Status.ok), 0, predicted)
+        return Transport(matrix, None, (), jnp.int32(Status.ok), 0, predicted)
     rows = formulation.rows
     span = (formulation.least, rows)
     found = steps(network, dt, span, formulation.rounded, formulation.whole)
@@ -123,24 +108,30 @@ def _near(network: Network, found: Steps, formulation: Formulation) -> Ring | Pu
     if formulation.near is None:
         return None
     if formulation.near == "pushed":
-        near = jnp.where(found.whole > CHUNK, 0.0, weights)
+        near = jnp.where(found.whole > formulation.chunks[-1], 0.0, weights)
         return pushed(reads(near, phase, found, None), formulation.ahead, network.channels)
-    if formulation.far is not None:
-        weights = jnp.where(found.whole > CHUNK, 0.0, weights)
-    rows = formulation.rows if formulation.far is None else CHUNK
+    rows = formulation.rows
+    if formulation.chunks:
+        rows = formulation.chunks[-1]
+        weights = jnp.where(found.whole > rows, 0.0, weights)
     links = reads(weights, phase, found, formulation.near_sources, _followed(network, formulation))
     return Ring(_within(links, 0, rows - 1), rows)
 
 
-def _far(network: Network, found: Steps, formulation: Formulation) -> Slices | Taps | None:
-    if formulation.far is None:
-        return None
+def _far(network: Network, found: Steps, formulation: Formulation) -> tuple[Slices | Taps, ...]:
     weights, phase = network.connectome.weights, network.connectome.phase
-    far = jnp.where(found.whole > CHUNK, weights, 0.0)
     if formulation.far == "taps":
-        return taps(far, phase, found, formulation.pieces, network.channels)
-    links = reads(far, phase, found, formulation.far_sources, _followed(network, formulation))
-    return Slices(_within(links.each_once(), CHUNK, formulation.rows), formulation.rows)
+        far = jnp.where(found.whole > CHUNK, weights, 0.0)
+        return (taps(far, phase, found, formulation.pieces, network.channels),)
+    followed, levels = _followed(network, formulation), []
+    reach = (formulation.rows, *formulation.chunks)
+    for rows, chunk, sources in zip(
+        reach, formulation.chunks, formulation.far_sources, strict=False
+    ):
+        far = jnp.where((found.whole > chunk) & (found.whole <= rows), weights, 0.0)
+        links = reads(far, phase, found, sources, followed).filled(CHUNK // chunk)
+        levels.append(Slices(_within(links, chunk, rows), rows, chunk))
+    return tuple(levels)
 
 
 def _followed(network: Network, formulation: Formulation) -> Scalar | None:
