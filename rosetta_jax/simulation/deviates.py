@@ -9,6 +9,7 @@ quantile become one loop of 3 ns a deviate, where `jax.random.normal` stores rou
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import UInt32
 
 from rosetta_jax._types import Array, Float, Int, PRNGKeyArray
 
@@ -24,14 +25,25 @@ def deviates(
     # Keys of other generators are longer: two words are entropy enough.
     first, second = jax.random.key_data(key)[-2:]
     double = dtype == jnp.float64
-    shape = (steps, number if double else -(-number // 2))
-    step = begin.astype(jnp.uint32) + jax.lax.broadcasted_iota(jnp.uint32, shape, 0)
-    place = jax.lax.broadcasted_iota(jnp.uint32, shape, 1)
+    width = number if double else -(-number // 2)
+    step, place = _counters(begin.astype(jnp.uint32), (steps, width))
     words = hashed(first, second, step, place)
     if double:
-        return _normal(_fraction64(*words))
-    both = jnp.concatenate([_normal(_fraction32(word)) for word in words], axis=1)
+        return _normal(_fraction64(*words)).reshape(steps, width)
+    halves = jnp.split(_normal(_fraction32(jnp.concatenate(words))), 2)
+    both = jnp.concatenate([half.reshape(steps, width) for half in halves], axis=1)
     return both[:, :number].astype(dtype)
+
+
+def _counters(begin: UInt32[Array, ""], shape: tuple[int, int]) -> tuple[Array, Array]:
+    """Step and place of each deviate, all in a row.
+
+    Loops over rows of less than 64 numbers are compiled for one number at a time, ten times slower. For the same
+    reason both are written to memory: found within the loop they would need a division each.
+    """
+    step = (begin + jax.lax.broadcasted_iota(jnp.uint32, shape, 0)).ravel()
+    place = jax.lax.broadcasted_iota(jnp.uint32, shape, 1).ravel()
+    return jax.lax.optimization_barrier((step, place))
 
 
 def hashed(first: Array, second: Array, step: Array, place: Array) -> tuple[Array, Array]:

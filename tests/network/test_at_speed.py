@@ -164,8 +164,8 @@ def test_the_slope_by_the_speed_keeps_no_value_of_any_link():
 
     paths = "gain", "speed", "connectome.lengths"
     by_gain, by_speed, by_lengths = (temporaries(path) for path in paths)
-    # A block of 20 steps keeps as many values a link for lengths; for the speed two a step, channel and node, beside
-    # a dozen numbers a link for the whole run.
+    # A block of 20 steps keeps as many values a link for lengths; for the speed two a step, channel and node,
+    # and a dozen numbers a link for the whole run.
     assert by_lengths - by_gain > 20 * 8 * nodes**2
     assert by_speed - by_gain < 8 * (2 * 400 * 2 * nodes + 12 * nodes**2)
 

@@ -65,6 +65,7 @@ class Formulation(eqx.Module):
     whole: Int[Array, "nodes nodes"] | None
     near_sources: Int[Array, "nodes near"] | None
     far_sources: tuple[Int[Array, "nodes _"] | None, ...]
+    far_targets: tuple[Int[Array, "nodes _"] | None, ...]
     name: str = eqx.field(static=True)
     at_once: bool = eqx.field(static=True)
     rounded: bool = eqx.field(static=True)
@@ -127,7 +128,7 @@ def formulate(
     weights = np.asarray(network.connectome.weights)
     linked = weights != 0
     if network.connectome.lengths is None:
-        found = Formulation(None, None, (), "at once", bool(linked.any()), rounded, 0, 0)
+        found = Formulation(None, None, (), (), "at once", bool(linked.any()), rounded, 0, 0)
         return _named(name, found)
     lengths = np.asarray(network.connectome.lengths, dtype=float)
     in_steps = lengths / (1000 * float(network.speed) * dt)
@@ -148,13 +149,15 @@ def formulate(
         near = near | far
     elif chosen != "split":
         near = near & (whole <= chunks[-1])
+    levels = [
+        linked & (whole > chunk) & (whole <= most)
+        for most, chunk in zip((rows, *chunks), chunks, strict=False)
+    ]
     return Formulation(
         whole=_known(whole),
         near_sources=None if chosen == "split" else _sources(near),
-        far_sources=tuple(
-            _sources(linked & (whole > chunk) & (whole <= most))
-            for most, chunk in zip((rows, *chunks), chunks, strict=False)
-        ),
+        far_sources=tuple(map(_sources, levels)),
+        far_targets=tuple(_sources(level.T) for level in levels),
         name=chosen,
         at_once=bool(short.any()),
         rounded=rounded,
@@ -195,9 +198,10 @@ def _unknown(rows: int, rounded: bool, name: str | None, shortest: float, dt: fl
     found = name if name in fitting else fitting[0]
     pieces = spread(math.floor(known), rows + 1, dt) if found == "taps" else ()
     at_once = known < 1 or not rows
-    far, chunks = ((), ()) if FORMULATIONS[found][1] is None else ((None,), (CHUNK,))
+    every, chunks = ((), ()) if FORMULATIONS[found][1] is None else ((None,), (CHUNK,))
     return _named(
-        name, Formulation(None, None, far, found, at_once, rounded, rows, 0, chunks, pieces)
+        name,
+        Formulation(None, None, every, every, found, at_once, rounded, rows, 0, chunks, pieces),
     )
 
 

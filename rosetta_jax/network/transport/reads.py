@@ -35,6 +35,10 @@ class Steps(eqx.Module):
     too_long: Bool[Array, ""]
     too_short: Bool[Array, ""]
 
+    def turned_round(self) -> "Steps":
+        """The same, `[source, target]`."""
+        return jax.tree.map(lambda each: each.T, self)
+
 
 class Reads(eqx.Module):
     """The links of each node: of the value sent `back` steps ago, `soon` arrives at the end of the step, `later`

@@ -2,8 +2,13 @@ r"""Links longer than a chunk of steps, read for the whole chunk at once.
 
 All that arrives over them in the next eight steps was sent before the first of these, so a link reads it as one
 slice of eight values from a row of the history, where step by step it would gather eight times. The sum over
-links is a product of a row of weights with those slices. Links too short for that are read for chunks of four or
-two steps in the same way, within the longer ones.
+links is a product of a row of weights with those slices. Links too short for that are read for chunks of four
+steps in the same way, within the longer ones.
+
+The reverse pass is the same the other way. Of what a node sent, the cotangent is the sum over its targets of
+those of what arrived, $\bar s_j(n) = \sum_i C_{ij}\, \bar a_i(n + k_{ij})$, all of them known a chunk before, so
+that it is read in slices too where JAX would add each slice to a history of cotangents, which takes twice as long.
+What goes back from chunk to chunk is then a history of $\bar a$ and not of $\bar s$.
 """
 
 from functools import partial
@@ -14,13 +19,14 @@ import jax.numpy as jnp
 
 from rosetta_jax._types import Array, Float, Int
 from rosetta_jax.network.links import rotated
+from rosetta_jax.network.transport.adjoint import with_adjoint
 from rosetta_jax.network.transport.reads import Reads, Sent
 
 # Most steps read at once: eight numbers fill a register.
 CHUNK = 8
 # Numbers copied at once: on a CPU they may stay in the cache until they are summed, so that more than `_WHOLE` are
 # cut into tiles of `_TILE`; elsewhere there are few loops.
-_WHOLE, _TILE, _WHOLE_ELSEWHERE = 2**18, 2**17, 2**27
+_WHOLE, _TILE, _WHOLE_ELSEWHERE = 2**18, 2**16, 2**27
 # What nodes sent, the oldest first.
 Rows = Float[Array, "channels nodes rows *lanes"]
 # What nodes sent in the steps of a chunk, or what arrives at the end of each.
@@ -30,16 +36,25 @@ Held = tuple[Rows, Int[Array, "nodes links"], Float[Array, "nodes links"] | None
 
 
 class Past(eqx.Module):
-    """What nodes sent, and what of it arrives at the end of the next step; None where delays are whole."""
+    """What nodes sent, and what of it is `due` at the end of the next step; None where delays are whole.
+
+    Going back in time the place of `sent` holds the cotangents of what arrived, that of `due` its own, and that
+    of `spare`, which is zero, what of them is due a step earlier.
+    """
 
     sent: Rows
     due: Sent | None
+    spare: Sent | None
 
 
 class Slices(eqx.Module):
-    """The links of each node, at least a `chunk` of steps back, and `rows` steps of history."""
+    """The links of each node, at least a `chunk` of steps back, and `rows` steps of history.
+
+    `returned` are the same links the other way: for each source its targets.
+    """
 
     reads: Reads
+    returned: Reads
     rows: int = eqx.field(static=True)
     chunk: int = eqx.field(static=True, default=CHUNK)
 
@@ -47,29 +62,76 @@ class Slices(eqx.Module):
         """The history after `rows + 1` past values, the oldest first, and what arrives now."""
         sent = jnp.moveaxis(past[-self.rows - 1 :], 0, 2)
         soon, *later = self._read(sent[:, :, :-1])
-        if not later:
-            return Past(sent[:, :, 1:], None), soon[0]
-        # No link reads the oldest row in its first step, so that any may stand for it.
-        before = jnp.concatenate([sent[:, :, :1], sent[:, :, :-2]], axis=2)
-        return Past(sent[:, :, 1:], later[0][0]), soon[0] + self._read(before)[1][0]
+        now = soon[0]
+        if later:
+            now = now + self._read(_delayed(sent[:, :, :-1]))[1][0]
+        return with_adjoint(Slices._entered, Slices._entered_back, self, sent[:, :, 1:]), now
 
     def ahead(self, history: Past) -> tuple[Past, Chunk]:
         """What arrives at the end of each step of the next chunk, and the history with what is due after it."""
+        return with_adjoint(Slices._arrived, Slices._arrived_back, self, history)
+
+    def after(self, history: Past, sent: Chunk) -> Past:
+        """The history with what a chunk of steps has sent."""
+        return with_adjoint(Slices._kept, Slices._sent_back, self, (history, sent))
+
+    def _entered(self, sent: Rows) -> Past:
+        """The history of what was sent before the march."""
+        _, *later = self._read(_delayed(sent))
+        if not later:
+            return Past(sent, None, None)
+        return Past(sent, later[0][0], jnp.zeros_like(later[0][0]))
+
+    def _arrived(self, history: Past) -> tuple[Past, Chunk]:
         soon, *later = self._read(history.sent)
         if not later or history.due is None:
             return history, soon
         arriving = soon + jnp.concatenate([history.due[None], later[0][:-1]])
-        return Past(history.sent, later[0][-1]), arriving
+        return Past(history.sent, later[0][-1], history.spare), arriving
 
-    def after(self, history: Past, sent: Chunk) -> Past:
-        """The history with what a chunk of steps has sent."""
+    def _kept(self, both: tuple[Past, Chunk]) -> Past:
+        history, sent = both
         rows = jnp.concatenate([history.sent[:, :, self.chunk :], jnp.moveaxis(sent, 0, 2)], axis=2)
-        return Past(rows, history.due)
+        return Past(rows, history.due, history.spare)
+
+    # What follows goes back in time: from the cotangents of what a map gives to those of what it takes.
+
+    def _arrived_back(self, cotangents: tuple[Past, Chunk]) -> Past:
+        back, arriving = cotangents
+        rows = jnp.concatenate(
+            [jnp.moveaxis(arriving, 0, 2), back.sent[:, :, : -self.chunk]], axis=2
+        )
+        return Past(rows, None if back.due is None else arriving[0], back.spare)
+
+    def _sent_back(self, back: Past) -> tuple[Past, Chunk]:
+        place = self.returned.sources * self.rows + self.returned.back - self.chunk
+        soon, *later = self.returned.sums(
+            partial(_summed, self.chunk), (back.sent, place, self.returned.turn)
+        )
+        if not later or back.spare is None:
+            return back, soon
+        sent = soon + jnp.concatenate([later[0][1:], back.spare[None]])
+        return Past(back.sent, back.due, later[0][0]), sent
+
+    def _entered_back(self, back: Past) -> Rows:
+        def chunk(back: Past, _: None) -> tuple[Past, Chunk]:
+            back, sent = self._sent_back(back)
+            return self._arrived_back((back, jnp.zeros_like(sent))), sent
+
+        _, sent = jax.lax.scan(chunk, back, None, length=-(-self.rows // self.chunk))
+        # The latest chunk came first.
+        sent = sent[::-1].reshape(-1, *sent.shape[2:])[-self.rows :]
+        return jnp.moveaxis(sent, 0, 2)
 
     def _read(self, sent: Rows) -> tuple[Chunk, ...]:
         """What arrives at the end of each step of the values read, and what one step later."""
         place = self.reads.sources * self.rows + self.rows - self.reads.back
         return self.reads.sums(partial(_summed, self.chunk), (sent, place, self.reads.turn))
+
+
+def _delayed(sent: Rows) -> Rows:
+    """The rows a step earlier; no link reads the oldest in its first step, so that any may stand for it."""
+    return jnp.concatenate([sent[:, :, :1], sent[:, :, :-1]], axis=2)
 
 
 def _summed(chunk: int, held: Held, weights: tuple[Array, ...]) -> tuple[Array, ...]:

@@ -125,12 +125,14 @@ def _far(network: Network, found: Steps, formulation: Formulation) -> tuple[Slic
         return (taps(far, phase, found, formulation.pieces, network.channels),)
     followed, levels = _followed(network, formulation), []
     reach = (formulation.rows, *formulation.chunks)
-    for rows, chunk, sources in zip(
-        reach, formulation.chunks, formulation.far_sources, strict=False
+    for rows, chunk, sources, targets in zip(
+        reach, formulation.chunks, formulation.far_sources, formulation.far_targets, strict=False
     ):
         far = jnp.where((found.whole > chunk) & (found.whole <= rows), weights, 0.0)
-        links = reads(far, phase, found, sources, followed).filled(CHUNK // chunk)
-        levels.append(Slices(_within(links, chunk, rows), rows, chunk))
+        there = reads(far, phase, found, sources, followed)
+        back = reads(far.T, None if phase is None else -phase.T, found.turned_round(), targets)
+        there, back = (_within(way.filled(CHUNK // chunk), chunk, rows) for way in (there, back))
+        levels.append(Slices(there, back, rows, chunk))
     return tuple(levels)
 
 

@@ -1,0 +1,117 @@
+r"""Linear maps whose reverse pass is written out, under every transformation of JAX.
+
+`jax.custom_vjp` has no forward mode, and what `jax.custom_derivatives.linear_call` transposes cannot be mapped
+over. Here a map is a primitive that is linear in what moves, given what is held: forward mode applies it to
+tangents, reverse mode calls its adjoint, `jax.vmap` maps both, and what is held is differentiated as usual.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+# Leaves in, leaves out.
+Leaves = Sequence[Any]
+Map = Callable[[Leaves, Leaves], Leaves]
+
+_linear = Primitive("linear_with_adjoint")
+_linear.multiple_results = True
+
+
+def with_adjoint(
+    forward: Callable[[Any, Any], Any], adjoint: Callable[[Any, Any], Any], held: Any, moving: Any
+) -> Any:
+    """`forward(held, moving)`, linear in `moving`, whose cotangents are `adjoint(held, cotangents)`.
+
+    The adjoint need not be that of each map alone: where maps are applied one after another it is enough that the
+    adjoints, applied in reverse, give the cotangents of what enters the first. What they hand on in between may
+    mean something else.
+    """
+    known, held_in = jax.tree.flatten(held)
+    leaves, moving_in = jax.tree.flatten(moving)
+    out = jax.tree.structure(jax.eval_shape(forward, held, moving))
+
+    def there(known: Leaves, leaves: Leaves) -> Leaves:
+        found = forward(held_in.unflatten(known), moving_in.unflatten(leaves))
+        return tuple(jax.tree.leaves(found))
+
+    def back(known: Leaves, cotangents: Leaves) -> Leaves:
+        found = adjoint(held_in.unflatten(known), out.unflatten(cotangents))
+        return tuple(jax.tree.leaves(found))
+
+    found = _linear.bind(*known, *leaves, there=there, back=back, held=len(known))
+    return out.unflatten(found)
+
+
+@_linear.def_impl
+def _applied(*values: Any, there: Map, back: Map, held: int) -> Leaves:
+    return there(values[:held], values[held:])
+
+
+@_linear.def_abstract_eval
+def _shapes(*values: Any, there: Map, back: Map, held: int) -> Leaves:
+    return tuple(jax.make_jaxpr(there)(values[:held], values[held:]).out_avals)
+
+
+def _forward_mode(
+    primals: Leaves, tangents: Leaves, *, there: Map, back: Map, held: int
+) -> tuple[Leaves, Leaves]:
+    """The map and its slope: along what moves the same map, along what is held by JAX."""
+    known, moving = primals[:held], primals[held:]
+    changing = [place for place in range(held) if not isinstance(tangents[place], ad.Zero)]
+
+    def of_held(*values: Any) -> Leaves:
+        whole = dict(enumerate(known)) | dict(zip(changing, values, strict=True))
+        return there(tuple(whole.values()), moving)
+
+    if changing:
+        found, slopes = jax.jvp(
+            of_held, [known[place] for place in changing], [tangents[place] for place in changing]
+        )
+    else:
+        found, slopes = _linear.bind(*primals, there=there, back=back, held=held), None
+    if slopes is not None and all(isinstance(each, ad.Zero) for each in tangents[held:]):
+        return found, slopes
+    moves = map(ad.instantiate_zeros, tangents[held:])
+    along = _linear.bind(*known, *moves, there=there, back=back, held=held)
+    return found, along if slopes is None else tuple(map(jnp.add, slopes, along))
+
+
+def _reverse_mode(cotangents: Leaves, *values: Any, there: Map, back: Map, held: int) -> list[Any]:
+    """The cotangents of what moves; what is held has none here, where all is linear."""
+    found = back(values[:held], tuple(map(ad.instantiate_zeros, cotangents)))
+    wanted = [isinstance(value, ad.UndefinedPrimal) for value in values[held:]]
+    return [None] * held + [
+        each if here else None for each, here in zip(found, wanted, strict=True)
+    ]
+
+
+def _mapped(
+    values: Leaves, axes: Leaves, *, there: Map, back: Map, held: int
+) -> tuple[Leaves, Leaves]:
+    pairs = list(zip(values, axes, strict=True))
+    size = next(value.shape[axis] for value, axis in pairs if axis is not None)
+    moving = [
+        jnp.broadcast_to(value, (size, *value.shape))
+        if axis is None
+        else jnp.moveaxis(value, axis, 0)
+        for value, axis in pairs[held:]
+    ]
+    over = (axes[:held], 0)
+    found = _linear.bind(
+        *values[:held],
+        *moving,
+        there=jax.vmap(there, in_axes=over),
+        back=jax.vmap(back, in_axes=over),
+        held=held,
+    )
+    return found, (0,) * len(found)
+
+
+ad.primitive_jvps[_linear] = _forward_mode
+ad.primitive_transposes[_linear] = _reverse_mode
+batching.primitive_batchers[_linear] = _mapped
+mlir.register_lowering(_linear, mlir.lower_fun(_applied, multiple_results=True))
