@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
+from rosetta_jax._precision import full_precision
+
 # Leaves in, leaves out.
 Leaves = Sequence[Any]
 Map = Callable[[Leaves, Leaves], Leaves]
@@ -34,10 +36,13 @@ def with_adjoint(
     leaves, moving_in = jax.tree.flatten(moving)
     out = jax.tree.structure(jax.eval_shape(forward, held, moving))
 
+    # Traced wherever they are transformed, not only where a march is.
+    @full_precision
     def there(known: Leaves, leaves: Leaves) -> Leaves:
         found = forward(held_in.unflatten(known), moving_in.unflatten(leaves))
         return tuple(jax.tree.leaves(found))
 
+    @full_precision
     def back(known: Leaves, cotangents: Leaves) -> Leaves:
         found = adjoint(held_in.unflatten(known), out.unflatten(cotangents))
         return tuple(jax.tree.leaves(found))

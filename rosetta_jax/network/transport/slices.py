@@ -24,9 +24,8 @@ from rosetta_jax.network.transport.reads import Reads, Sent
 
 # Most steps read at once: eight numbers fill a register.
 CHUNK = 8
-# Numbers copied at once: on a CPU they may stay in the cache until they are summed, so that more than `_WHOLE` are
-# cut into tiles of `_TILE`; elsewhere there are few loops.
-_WHOLE, _TILE, _WHOLE_ELSEWHERE = 2**18, 2**16, 2**27
+# Numbers copied at once: on a CPU they may stay in the cache until they are summed, elsewhere there are few loops.
+_TILE, _TILE_ELSEWHERE = 2**16, 2**27
 # What nodes sent, the oldest first.
 Rows = Float[Array, "channels nodes rows *lanes"]
 # What nodes sent in the steps of a chunk, or what arrives at the end of each.
@@ -139,11 +138,11 @@ def _summed(chunk: int, held: Held, weights: tuple[Array, ...]) -> tuple[Array, 
     history, place, turn = held
     nodes, links = place.shape
     size = chunk * links * history.shape[0] * (history.shape[3] if history.ndim > 3 else 1)
-    on_cpu = jax.default_backend() == "cpu"
-    if nodes * size <= (_WHOLE if on_cpu else _WHOLE_ELSEWHERE):
+    most = _TILE if jax.default_backend() == "cpu" else _TILE_ELSEWHERE
+    tile = max(1, most // size)
+    if nodes <= tile:
         found = _of_targets(chunk, history, place, turn, weights)
         return tuple(jnp.moveaxis(each, 2, 0) for each in found)
-    tile = max(1, (_TILE if on_cpu else _WHOLE_ELSEWHERE) // size)
 
     def one(_: None, part: tuple) -> tuple[None, tuple[Array, ...]]:
         return None, tuple(jnp.moveaxis(each, 1, 0) for each in _of_targets(chunk, history, *part))
