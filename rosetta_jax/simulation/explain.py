@@ -28,7 +28,7 @@ _WORDS = {
     "predicted": "one product of matrix and vector a step, of what Euler's method predicts",
     "ring": "each link gathers one value a step from a ring of past steps",
     "split": "short links are pushed through one matrix, long ones read for eight steps at once",
-    "ring and slices": "short links gather one value a step, long ones are read for eight steps at once",
+    "ring and slices": "long links are read for eight steps at once, shorter ones for four, or one value a step",
     "slices": "each link is read for eight steps at once",
     "taps": "one product for eight steps interpolates between few past ones, approximate",
 }
