@@ -29,7 +29,9 @@ class ThisPython(KernelSpecManager):
 
     def get_kernel_spec(self, kernel_name):
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=argv, display_name=kernel_name, language="python")
+        # Compiled as for a reader, not in the tests' way.
+        environment = {"XLA_FLAGS": ""}
+        return KernelSpec(argv=argv, display_name=kernel_name, language="python", env=environment)
 
 
 @pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
