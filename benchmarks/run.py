@@ -163,6 +163,7 @@ def run(job: list[str], folder: Path) -> dict[str, Any]:
             env=variables,
             timeout=SLOWEST_SECONDS,
             check=False,
+            preexec_fn=measure.pin,
         )
     except subprocess.TimeoutExpired:
         return line | {"reason": f"took more than {SLOWEST_SECONDS} s"}
@@ -179,12 +180,12 @@ def expected(case: workloads.Case, scheme: str, delays: str) -> np.ndarray:
 
 
 def judged(line: dict[str, Any]) -> dict[str, Any]:
-    """The line with how far its run without noise is from the plain march, of the largest value."""
+    """The line with, for its run without noise, how far that is from the plain march, of the largest value."""
+    found = np.asarray(line.pop("fingerprint", ()))
     if not line["success"] or line["differs"]:
         return line
     size = [line[name] for name in ("workload", "nodes", "dt", "steps", "lanes")]
     right = expected(workloads.case_of(*size), line["scheme"], line["delays"])
-    found = np.asarray(line["fingerprint"])
     if found.shape != right.shape:
         return line | {"difference": None, "agrees": False}
     difference = float(np.abs(found - right).max() / np.abs(right).max())

@@ -167,10 +167,8 @@ def arguments(
 
 
 def pin() -> None:
-    """Holds every thread of the process, those that an import began too, to one core."""
-    core = {max(os.sched_getaffinity(0))}
-    for thread in os.listdir("/proc/self/task"):
-        os.sched_setaffinity(int(thread), core)
+    """Holds the process to one core."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def main(
@@ -180,10 +178,12 @@ def main(
     given: argparse.Namespace,
 ) -> dict[str, Any]:
     """Runs one case on one core, prints its line, and gives what the line says."""
-    if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):
-        # Libraries read these when they are imported.
+    started_so = all(os.environ.get(name) == value for name, value in ONE_THREAD.items())
+    if not started_so or len(os.sched_getaffinity(0)) > 1:
+        # Libraries read both when they are imported: one that saw two cores has two threads, which on one core wait
+        # for each other.
+        pin()
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | ONE_THREAD)
-    pin()
     line: dict[str, Any] = {
         "peer": peer,
         "workload": given.workload,
