@@ -180,8 +180,8 @@ def main(
     """Runs one case on one core, prints its line, and gives what the line says."""
     started_so = all(os.environ.get(name) == value for name, value in ONE_THREAD.items())
     if not started_so or len(os.sched_getaffinity(0)) > 1:
-        # Libraries read both when they are imported: one that saw two cores has two threads, which on one core wait
-        # for each other.
+        # Libraries read both when they are imported: one that saw two cores has two threads, which wait for each
+        # other on one.
         pin()
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | ONE_THREAD)
     line: dict[str, Any] = {
