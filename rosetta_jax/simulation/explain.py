@@ -53,6 +53,7 @@ def explain(
     transport: str | None = None,
     block: int | None = None,
     recompute: bool | None = None,
+    window: float | None = None,
 ) -> None:
     """Print how `rj.simulate` with these options marches `system`: transport, steps, and estimates of memory.
 
@@ -65,7 +66,7 @@ def explain(
     check_step(network, request.dt, solver)
     formulation = formulate(network, request.dt, delays, transport)
     heun = diffrax.Heun() if solver is None else solver
-    plan = request.plan(network, formulation, heun, block, recompute)
+    plan = request.plan(network, formulation, heun, block, recompute, window)
     table = Table(title=type(network.rung).__name__, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("what", no_wrap=True)
     table.add_column("how")
@@ -78,6 +79,7 @@ def _rows(
     network: Network, dt: float, formulation: Formulation, plan: Plan
 ) -> list[tuple[str, str]]:
     steps = plan.blocks * plan.block
+    cut = f", derivatives within windows of {plan.window}" if plan.window else ""
     found = memory(network, dt, formulation, plan)
     return [
         ("network", f"{network.nodes} nodes, {network.channels} channels"),
@@ -85,7 +87,7 @@ def _rows(
         ("transport", f"{formulation.name}: {_WORDS[formulation.name]}"),
         *([("taps", _taps(network, dt, formulation))] if formulation.pieces else []),
         ("delays", formulation.delays),
-        ("steps", f"{steps} of {1e3 * dt:g} ms in {plan.blocks} blocks of {plan.block}"),
+        ("steps", f"{steps} of {1e3 * dt:g} ms in {plan.blocks} blocks of {plan.block}{cut}"),
         ("results", _size(found["results"])),
         ("a run needs", f"{_size(found['run'])} beyond its results"),
         (

@@ -35,6 +35,12 @@ def test_it_says_what_is_marched_and_why(capsys):
     assert "at once:" in said and "without delays" in said and "computed again" in said
 
 
+def test_windows_are_said(capsys):
+    rj.explain(brain(), 1.0, 1e-3, block=40, window=0.2)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "25 blocks of 40, derivatives within windows of 5" in said
+
+
 def test_links_that_are_missing_or_traced_are_said_to_be(capsys):
     lone = rj.Network(rj.StuartLandau(), rj.Connectome(np.zeros((3, 3)), np.ones((3, 3))))
     rj.explain(lone, 1.0, 1e-3)
