@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from oscillators import DT, oscillators
 
 import rosetta_jax as rj
 from rosetta_jax.network.transport import formulate
 from rosetta_jax.network.transport.adjoint import with_adjoint
 
-DT, SPEED, NODES = 1e-3, 10.0, 6
-PER_STEP = 1e3 * SPEED * DT  # mm that a signal goes in a step
+NODES = 6
 
 
 def product(matrix, vectors):
@@ -97,19 +97,7 @@ def test_the_reverse_pass_is_the_one_written():
 
 
 def brain(least: float, most: float, share: float, phase: bool) -> rj.Network:
-    """Delays of `least` to `most` steps over a `share` of all links."""
-    rng = np.random.default_rng(1)
-    weights = rng.uniform(0.1, 1.0, (NODES, NODES)) * (rng.random((NODES, NODES)) < share)
-    np.fill_diagonal(weights, 0.0)
-    lengths = rng.uniform(least, most, (NODES, NODES)) * PER_STEP
-    turn = rng.uniform(-1, 1, (NODES, NODES)) if phase else None
-    return rj.Network(
-        rj.StuartLandau(alpha=2.0, omega=np.linspace(40.0, 80.0, NODES)),
-        rj.Connectome(weights, lengths, phase=turn),
-        gain=3.0,
-        speed=SPEED,
-        noise=rj.WhiteNoise(0.1),
-    )
+    return oscillators(NODES, least, most, share, phase, noise=rj.WhiteNoise(0.1))
 
 
 BRAINS = {

@@ -6,30 +6,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from oscillators import DT, PER_STEP, SPEED, oscillators
 
 import rosetta_jax as rj
 from rosetta_jax.network.transport import formulate
 from rosetta_jax.results import Status
 
-DT, SPEED, NODES = 1e-3, 10.0, 5
-PER_STEP = 1e3 * SPEED * DT  # mm that a signal goes in a step
+NODES = 5
 OFF = 1.0 - np.eye(NODES)
 
 
 def brain(least: float, most: float, phase: bool = False, **more) -> rj.Network:
     """Delays of `least` to `most` steps."""
-    rng = np.random.default_rng(1)
-    weights = rng.uniform(0.1, 1.0, (NODES, NODES)) * OFF
-    lengths = rng.uniform(least, most, (NODES, NODES)) * PER_STEP
-    turn = rng.uniform(-1, 1, (NODES, NODES)) if phase else None
-    return rj.Network(
-        rj.StuartLandau(alpha=2.0, omega=np.linspace(40.0, 80.0, NODES)),
-        rj.Connectome(weights, lengths, phase=turn),
-        gain=3.0,
-        speed=SPEED,
-        max_delay=0.05,
-        **more,
-    )
+    return oscillators(NODES, least, most, phase=phase, max_delay=0.05, **more)
 
 
 KINDS = {

@@ -149,10 +149,7 @@ def formulate(
         near = near | far
     elif chosen != "split":
         near = near & (whole <= chunks[-1])
-    levels = [
-        linked & (whole > chunk) & (whole <= most)
-        for most, chunk in zip((rows, *chunks), chunks, strict=False)
-    ]
+    levels = [linked & (whole > chunk) & (whole <= most) for most, chunk in spans(rows, chunks)]
     return Formulation(
         whole=_known(whole),
         near_sources=None if chosen == "split" else _sources(near),
@@ -183,6 +180,11 @@ def _chunks(name: str, near: np.ndarray, lanes: int) -> tuple[int, ...]:
     # Of lanes a gather copies rows as it is.
     shorter = name == "ring and slices" and lanes == 1 and bool((near > _SHORTER).any())
     return (CHUNK, _SHORTER) if shorter else (CHUNK,)
+
+
+def spans(rows: int, chunks: tuple[int, ...]) -> list[tuple[int, int]]:
+    """The most whole steps of the links read for each of `chunks`, and the chunk, which all of them exceed."""
+    return list(zip((rows, *chunks[:-1]), chunks, strict=True)) if chunks else []
 
 
 def _pieces(whole: np.ndarray, rounded: bool, dt: float) -> tuple[Piece, ...]:

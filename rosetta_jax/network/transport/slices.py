@@ -103,10 +103,7 @@ class Slices(eqx.Module):
         return Past(rows, None if back.due is None else arriving[0], back.spare)
 
     def _sent_back(self, back: Past) -> tuple[Past, Chunk]:
-        place = self.returned.sources * self.rows + self.returned.back - self.chunk
-        soon, *later = self.returned.sums(
-            partial(_summed, self.chunk), (back.sent, place, self.returned.turn)
-        )
+        soon, *later = self._sums(self.returned, self.returned.back - self.chunk, back.sent)
         if not later or back.spare is None:
             return back, soon
         sent = soon + jnp.concatenate([later[0][1:], back.spare[None]])
@@ -124,8 +121,12 @@ class Slices(eqx.Module):
 
     def _read(self, sent: Rows) -> tuple[Chunk, ...]:
         """What arrives at the end of each step of the values read, and what one step later."""
-        place = self.reads.sources * self.rows + self.rows - self.reads.back
-        return self.reads.sums(partial(_summed, self.chunk), (sent, place, self.reads.turn))
+        return self._sums(self.reads, self.rows - self.reads.back, sent)
+
+    def _sums(self, reads: Reads, row: Int[Array, "nodes links"], sent: Rows) -> tuple[Chunk, ...]:
+        """What links give that begin to read at a `row` each."""
+        held = (sent, reads.sources * self.rows + row, reads.turn)
+        return reads.sums(partial(_summed, self.chunk), held)
 
 
 def _delayed(sent: Rows) -> Rows:

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from rosetta_jax._types import Array, Channels, Float, Int, Scalar
 from rosetta_jax.network.links import Links, by_source, carried_by_source, turned
 from rosetta_jax.network.network import Network
-from rosetta_jax.network.transport.formulation import Formulation
+from rosetta_jax.network.transport.formulation import Formulation, spans
 from rosetta_jax.network.transport.pushed import Pushed, pushed
 from rosetta_jax.network.transport.reads import Reads, Sent, Steps, at_once, reads, steps
 from rosetta_jax.network.transport.ring import Ring
@@ -124,9 +124,9 @@ def _far(network: Network, found: Steps, formulation: Formulation) -> tuple[Slic
         far = jnp.where(found.whole > CHUNK, weights, 0.0)
         return (taps(far, phase, found, formulation.pieces, network.channels),)
     followed, levels = _followed(network, formulation), []
-    reach = (formulation.rows, *formulation.chunks)
-    for rows, chunk, sources, targets in zip(
-        reach, formulation.chunks, formulation.far_sources, formulation.far_targets, strict=False
+    each = spans(formulation.rows, formulation.chunks)
+    for (rows, chunk), sources, targets in zip(
+        each, formulation.far_sources, formulation.far_targets, strict=True
     ):
         far = jnp.where((found.whole > chunk) & (found.whole <= rows), weights, 0.0)
         there = reads(far, phase, found, sources, followed)
