@@ -1,12 +1,12 @@
-/* Stuart-Landau networks in C: what the same arithmetic costs without a framework.
+/* Networks in C: what the same arithmetic costs without a framework.
 
    Heun with coupling and noise held over a step, delays in whole steps, float32, loops that gcc vectorises. The
    history is a ring whose rows are written twice, so that the last `rows` rows are one window and each delayed
    value stands at a place known beforehand: place[i][j] = (rows - 1 - delay) * nodes + j. Noise is drawn in the
    loop, by sixteen xorshift generators side by side and Box-Muller.
 
-   `march` is one network, without delays if `place` is NULL; `adjoint` its reverse pass; `lanes` sixteen networks
-   at once, the lane last. */
+   Compiled once a model, with -D and its name, and -D for each of its parameters. `march` is one network, without
+   delays if `place` is NULL; `adjoint` its reverse pass; `lanes` sixteen networks at once, the lane last. */
 
 #include <math.h>
 #include <stdint.h>
@@ -17,8 +17,82 @@
 #define SIDE 16
 #define LANES 16
 
+/* Of a model: how many STATES a node has, on how many of them, from the FIRST on, there is noise, its slopes `k`
+   at `s` with a parameter that each node has of its `own` and what arrives, what it sends, and of a model
+   that sends its first state what slopes `b` are worth to the states, the own parameter and what arrives. */
+#if defined(StuartLandau)
+
+#define STATES 2
+#define FIRST 0
+#define NOISY 2
+
+static inline void field(float own, float arriving, const float *s, float *k) {
+    float g = own - (s[0] * s[0] + s[1] * s[1]);
+    k[0] = g * s[0] - OMEGA * s[1] + arriving;
+    k[1] = g * s[1] + OMEGA * s[0];
+}
+
+static inline float sent(const float *s) { return s[0]; }
+
+static inline void back(float own, float arriving, const float *s, const float *b, float *to, float *by_own,
+                        float *by_arriving) {
+    float x = s[0], y = s[1];
+    to[0] = (own - 3 * x * x - y * y) * b[0] + (OMEGA - 2 * x * y) * b[1];
+    to[1] = (-OMEGA - 2 * x * y) * b[0] + (own - x * x - 3 * y * y) * b[1];
+    *by_own = x * b[0] + y * b[1];
+    *by_arriving = b[0];
+}
+
+#elif defined(JansenRit)
+
+#define STATES 6
+#define FIRST 4
+#define NOISY 1
+
+static inline float rate(float potential) {
+    return 2 * HALF_RATE / (1 + expf(SLOPE * (THRESHOLD - potential)));
+}
+
+static inline void field(float own, float arriving, const float *s, float *k) {
+    const float a = EXCITATORY_RATE, b = INHIBITORY_RATE;
+    float excited = own + 0.8f * SYNAPSES * rate(SYNAPSES * s[0]) + arriving;
+    float inhibited = 0.25f * SYNAPSES * rate(0.25f * SYNAPSES * s[0]);
+    k[0] = s[3], k[1] = s[4], k[2] = s[5];
+    k[3] = EXCITATORY * a * rate(s[1] - s[2]) - 2 * a * s[3] - a * a * s[0];
+    k[4] = EXCITATORY * a * excited - 2 * a * s[4] - a * a * s[1];
+    k[5] = INHIBITORY * b * inhibited - 2 * b * s[5] - b * b * s[2];
+}
+
+static inline float sent(const float *s) { return rate(s[1] - s[2]); }
+
+#elif defined(WongWang)
+
+#define STATES 1
+#define FIRST 0
+#define NOISY 1
+
+static inline void field(float own, float arriving, const float *s, float *k) {
+    float above = SLOPE * (CURRENT * (own * s[0] + arriving) + BACKGROUND) - OFFSET;
+    float rate = above / (1 - expf(-CURVATURE * above));
+    k[0] = (1 - s[0]) * rate * KINETICS - s[0] / DECAY;
+}
+
+static inline float sent(const float *s) { return s[0]; }
+
+static inline void back(float own, float arriving, const float *s, const float *b, float *to, float *by_own,
+                        float *by_arriving) {
+    float above = SLOPE * (CURRENT * (own * s[0] + arriving) + BACKGROUND) - OFFSET;
+    float shrunk = expf(-CURVATURE * above), share = 1 / (1 - shrunk), rate = above * share;
+    float driven = (1 - s[0]) * KINETICS * (share - rate * CURVATURE * shrunk * share) * SLOPE * CURRENT * b[0];
+    to[0] = own * driven - (rate * KINETICS + 1 / DECAY) * b[0];
+    *by_own = s[0] * driven;
+    *by_arriving = driven;
+}
+
+#endif
+
 typedef struct {
-    float growth, omega, gain, scale, dt;
+    float own, gain, scale, dt;
 } Node;
 
 static uint32_t seeds[SIDE];
@@ -70,44 +144,64 @@ static void gather(int n, const float *restrict weights, const int32_t *restrict
     }
 }
 
-/* One Heun step of every node; `ahead` receives the predicted states, which the reverse pass needs. */
-static void heun(int n, Node node, const float *restrict growths, const float *restrict state,
+/* The state of a node that stands in rows of `n`, written as its states side by side. */
+#define LOAD(s, from) for (int d = 0; d < STATES; d++) s[d] = (from)[d * n + i]
+
+/* One Heun step: from `s` to `after`, by way of `ahead`, the predicted state; `eta` in rows of `n`. */
+#define HEUN(own, arriving, s, ahead, after, eta, i) do { \
+    float k[STATES], m[STATES]; \
+    field(own, arriving, s, k); \
+    for (int d = 0; d < STATES; d++) { \
+        float push = d >= FIRST && d < FIRST + NOISY ? (eta)[(d - FIRST) * n + (i)] : 0; \
+        ahead[d] = s[d] + h * k[d] + push; \
+        after[d] = s[d] + push; \
+    } \
+    field(own, arriving, ahead, m); \
+    for (int d = 0; d < STATES; d++) after[d] += h / 2 * (k[d] + m[d]); \
+} while (0)
+
+/* One step of every node; `ahead` receives the predicted states, which the reverse pass needs. */
+static void step(int n, Node node, const float *restrict owns, const float *restrict state,
                  const float *restrict sum, const float *restrict eta, float *restrict ahead,
                  float *restrict after) {
     const float h = node.dt;
     for (int i = 0; i < n; i++) {
-        float a = growths ? growths[i] : node.growth, c = node.gain * sum[i];
-        float x = state[i], y = state[n + i], g = a - (x * x + y * y);
-        float kx = g * x - node.omega * y + c, ky = g * y + node.omega * x;
-        float u = x + h * kx + eta[i], v = y + h * ky + eta[n + i];
-        g = a - (u * u + v * v);
-        ahead[i] = u, ahead[n + i] = v;
-        after[i] = x + h / 2 * (kx + g * u - node.omega * v + c) + eta[i];
-        after[n + i] = y + h / 2 * (ky + g * v + node.omega * u) + eta[n + i];
+        float s[STATES], u[STATES], v[STATES];
+        LOAD(s, state);
+        HEUN(owns ? owns[i] : node.own, node.gain * sum[i], s, u, v, eta, i);
+        for (int d = 0; d < STATES; d++) ahead[d * n + i] = u[d], after[d * n + i] = v[d];
     }
 }
 
-/* States after each step into `states` (steps + 1, 2, n), whose first row is the start; predicted states and
-   sums into `aheads` (steps, 2, n) and `sums` (steps, n), or NULL. */
+static void send(int n, const float *restrict state, float *restrict row) {
+    for (int i = 0; i < n; i++) {
+        float s[STATES];
+        LOAD(s, state);
+        row[i] = sent(s);
+    }
+}
+
+/* States after each step into `states` (steps + 1, STATES, n), whose first row is the start; predicted states and
+   sums into `aheads` (steps, STATES, n) and `sums` (steps, n), or NULL. */
 void march(int n, int steps, int rows, const float *weights, const int32_t *place, const Node *node,
-           const float *growths, float *states, float *aheads, float *sums) {
-    int count = padded(2 * n), newest = rows - 1;
+           const float *owns, float *states, float *aheads, float *sums) {
+    int count = padded(NOISY * n), newest = rows - 1, size = STATES * n;
     float *ring = calloc((size_t)2 * rows * n, sizeof(float)), *sum = calloc(n, sizeof(float));
-    float *eta = calloc(count, sizeof(float)), *ahead = calloc(2 * n, sizeof(float));
+    float *eta = calloc(count, sizeof(float)), *ahead = calloc(size, sizeof(float));
     seed(0);
-    for (int row = 0; row < 2 * rows; row++) memcpy(ring + row * n, states, n * sizeof(float));
+    for (int row = 0; row < 2 * rows; row++) send(n, states, ring + row * n);
     for (int t = 0; t < steps; t++) {
-        float *state = states + (size_t)2 * n * t;
+        float *state = states + (size_t)size * t;
         if (sums) sum = sums + (size_t)n * t;
-        if (aheads) ahead = aheads + (size_t)2 * n * t;
+        if (aheads) ahead = aheads + (size_t)size * t;
         if (node->scale > 0) normals(eta, count, node->scale);
         if (place) gather(n, weights, place, ring + (newest - rows + 1) * n, sum);
         else product(n, weights, state, sum);
-        heun(n, *node, growths, state, sum, eta, ahead, state + 2 * n);
+        step(n, *node, owns, state, sum, eta, ahead, state + size);
         if (place) {
             newest = newest + 1 < 2 * rows ? newest + 1 : rows;
-            memcpy(ring + newest * n, state + 2 * n, n * sizeof(float));
-            memcpy(ring + (newest - rows) * n, state + 2 * n, n * sizeof(float));
+            send(n, state + size, ring + newest * n);
+            memcpy(ring + (newest - rows) * n, ring + newest * n, n * sizeof(float));
         }
     }
     if (!sums) free(sum);
@@ -115,90 +209,93 @@ void march(int n, int steps, int rows, const float *weights, const int32_t *plac
     free(ring), free(eta);
 }
 
-/* What a slope (bu, bv) at (x, y) is worth to that state: the transposed Jacobian of a lone node. */
-#define BACK_X(a, x, y, bu, bv) (((a) - 3 * (x) * (x) - (y) * (y)) * (bu) + (omega - 2 * (x) * (y)) * (bv))
-#define BACK_Y(a, x, y, bu, bv) ((-omega - 2 * (x) * (y)) * (bu) + ((a) - (x) * (x) - 3 * (y) * (y)) * (bv))
+#ifndef JansenRit
 
-/* Derivatives in `growths` and the gain, given those of the loss in x after each step, `slopes` (steps, n).
-   A delayed network in reversed time, with `weights` and `place` transposed. */
+/* Derivatives in `owns` and the gain, given those of a loss in the first state after each step, `slopes`
+   (steps, n). A delayed network in reversed time, with `weights` and `place` transposed. */
 void adjoint(int n, int steps, int rows, const float *weights, const int32_t *place, const Node *node,
-             const float *growths, const float *states, const float *aheads, const float *sums,
-             const float *slopes, float *by_growth, float *by_gain) {
-    const float h = node->dt, omega = node->omega;
+             const float *owns, const float *states, const float *aheads, const float *sums,
+             const float *slopes, float *by_own, float *by_gain) {
+    const float h = node->dt;
     float *ring = calloc((size_t)2 * rows * n, sizeof(float)), *heard = calloc(n, sizeof(float));
-    float *lx = calloc(n, sizeof(float)), *ly = calloc(n, sizeof(float)), gain = 0;
+    float *worth = calloc((size_t)STATES * n, sizeof(float)), gain = 0;
     int newest = rows - 1;
-    memset(by_growth, 0, n * sizeof(float));
+    memset(by_own, 0, n * sizeof(float));
     for (int t = steps - 1; t >= 0; t--) {
-        const float *x = states + (size_t)2 * n * t, *y = x + n, *u = aheads + (size_t)2 * n * t, *v = u + n;
+        const float *state = states + (size_t)STATES * n * t, *ahead = aheads + (size_t)STATES * n * t;
         const float *sum = sums + (size_t)n * t, *slope = slopes + (size_t)n * t;
         gather(n, weights, place, ring + (newest - rows + 1) * n, heard);
         newest = newest + 1 < 2 * rows ? newest + 1 : rows;
         float *row = ring + newest * n;
         for (int i = 0; i < n; i++) {
-            float a = growths[i], bx = lx[i] + slope[i] + node->gain * heard[i], by = ly[i];
-            float ku = h / 2 * bx, kv = h / 2 * by;
-            float pu = BACK_X(a, u[i], v[i], ku, kv), pv = BACK_Y(a, u[i], v[i], ku, kv);
-            float kx = ku + h * pu, ky = kv + h * pv;
-            by_growth[i] += u[i] * ku + v[i] * kv + x[i] * kx + y[i] * ky;
-            lx[i] = bx + pu + BACK_X(a, x[i], y[i], kx, ky);
-            ly[i] = by + pv + BACK_Y(a, x[i], y[i], kx, ky);
-            row[i] = ku + kx;
-            gain += (ku + kx) * sum[i];
+            const float own = owns[i], arriving = node->gain * sum[i];
+            float s[STATES], u[STATES], after[STATES], k[STATES], at_s[STATES], at_u[STATES], by[2], to[2];
+            LOAD(s, state);
+            LOAD(u, ahead);
+            LOAD(after, worth);
+            after[0] += slope[i] + node->gain * heard[i];
+            for (int d = 0; d < STATES; d++) k[d] = h / 2 * after[d];
+            back(own, arriving, u, k, at_u, by, to);
+            for (int d = 0; d < STATES; d++) k[d] += h * at_u[d];
+            back(own, arriving, s, k, at_s, by + 1, to + 1);
+            for (int d = 0; d < STATES; d++) worth[d * n + i] = after[d] + at_u[d] + at_s[d];
+            by_own[i] += by[0] + by[1];
+            row[i] = to[0] + to[1];
+            gain += row[i] * sum[i];
         }
         memcpy(ring + (newest - rows) * n, row, n * sizeof(float));
     }
     *by_gain = gain;
-    free(ring), free(heard), free(lx), free(ly);
+    free(ring), free(heard), free(worth);
 }
 
-/* Sixteen networks of other growth rates and gains: the standard deviation of x of each node, (n, LANES). */
-void lanes(int n, int steps, int rows, const float *weights, const int32_t *place, const Node *node,
-           const float *growths, const float *gains, uint32_t number, float *deviation) {
-    int newest = rows - 1, count = 2 * n * LANES;
-    float *ring = calloc((size_t)2 * rows * n * LANES, sizeof(float)), *eta = calloc(count, sizeof(float));
-    float *x = calloc(n * LANES, sizeof(float)), *y = calloc(n * LANES, sizeof(float));
-    double *first = calloc(n * LANES, sizeof(double)), *square = calloc(n * LANES, sizeof(double));
+#endif
+
+/* Sixteen networks of other parameters and gains: the standard deviation of the first state of each node,
+   (n, LANES). */
+void lanes(int count, int steps, int rows, const float *weights, const int32_t *place, const Node *node,
+           const float *start, const float *owns, const float *gains, uint32_t number, float *deviation) {
+    const int n = count * LANES, deviates = padded(NOISY * n);
+    const float h = node->dt;
+    int newest = rows - 1;
+    float *ring = calloc((size_t)2 * rows * n, sizeof(float)), *eta = calloc(deviates, sizeof(float));
+    float *state = calloc((size_t)STATES * n, sizeof(float)), *sums = calloc(n, sizeof(float));
+    double *first = calloc(n, sizeof(double)), *square = calloc(n, sizeof(double));
     seed(number);
-    for (int i = 0; i < n * LANES; i++) x[i] = 0.1f;
-    for (int row = 0; row < 2 * rows; row++) memcpy(ring + row * n * LANES, x, n * LANES * sizeof(float));
+    for (int d = 0; d < STATES; d++)
+        for (int i = 0; i < n; i++) state[d * n + i] = start[d];
+    for (int row = 0; row < 2 * rows; row++) send(n, state, ring + (size_t)row * n);
     for (int t = 0; t < steps; t++) {
-        const float *window = place ? ring + (size_t)(newest - rows + 1) * n * LANES : x;
-        float *row = ring + (size_t)newest * n * LANES;
-        const float h = node->dt, omega = node->omega;
-        if (node->scale > 0) normals(eta, count, node->scale);
-        newest = newest + 1 < 2 * rows ? newest + 1 : rows;
-        row = ring + (size_t)newest * n * LANES;
-        float sums[n][LANES];
-        for (int i = 0; i < n; i++) {
+        const float *window = place ? ring + (size_t)(newest - rows + 1) * n : state;
+        if (node->scale > 0) normals(eta, deviates, node->scale);
+        for (int i = 0; i < count; i++) {
             float sum[LANES] = {0};
-            for (int j = 0; j < n; j++) {
-                const float *from = window + (size_t)(place ? place[i * n + j] : j) * LANES;
-                const float weight = weights[i * n + j];
+            for (int j = 0; j < count; j++) {
+                const float *from = window + (size_t)(place ? place[i * count + j] : j) * LANES;
+                const float weight = weights[i * count + j];
                 for (int k = 0; k < LANES; k++) sum[k] += weight * from[k];
             }
-            memcpy(sums[i], sum, sizeof sum);
+            memcpy(sums + i * LANES, sum, sizeof sum);
         }
-        for (int i = 0; i < n; i++)
-            for (int k = 0; k < LANES; k++) {
-                int at = i * LANES + k;
-                float a = growths[k], c = gains[k] * sums[i][k], ex = eta[at], ey = eta[n * LANES + at];
-                float g = a - (x[at] * x[at] + y[at] * y[at]);
-                float kx = g * x[at] - omega * y[at] + c, ky = g * y[at] + omega * x[at];
-                float u = x[at] + h * kx + ex, v = y[at] + h * ky + ey;
-                g = a - (u * u + v * v);
-                x[at] += h / 2 * (kx + g * u - omega * v + c) + ex;
-                y[at] += h / 2 * (ky + g * v + omega * u) + ey;
-                first[at] += x[at], square[at] += x[at] * x[at];
+        for (int which = 0; which < count; which++)
+            for (int lane = 0; lane < LANES; lane++) {
+                const int i = which * LANES + lane;
+                float s[STATES], u[STATES], v[STATES];
+                LOAD(s, state);
+                HEUN(owns[lane], gains[lane] * sums[i], s, u, v, eta, i);
+                for (int d = 0; d < STATES; d++) state[d * n + i] = v[d];
+                first[i] += v[0], square[i] += v[0] * v[0];
             }
         if (place) {
-            memcpy(row, x, n * LANES * sizeof(float));
-            memcpy(row - (size_t)rows * n * LANES, x, n * LANES * sizeof(float));
+            newest = newest + 1 < 2 * rows ? newest + 1 : rows;
+            float *row = ring + (size_t)newest * n;
+            send(n, state, row);
+            memcpy(row - (size_t)rows * n, row, n * sizeof(float));
         }
     }
-    for (int i = 0; i < n * LANES; i++) {
+    for (int i = 0; i < n; i++) {
         double mean = first[i] / steps, spread = square[i] / steps - mean * mean;
         deviation[i] = spread > 0 ? sqrt(spread) : 0;
     }
-    free(ring), free(eta), free(x), free(y), free(first), free(square);
+    free(ring), free(eta), free(state), free(sums), free(first), free(square);
 }

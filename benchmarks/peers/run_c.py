@@ -1,13 +1,13 @@
 """`reference.c`, compiled here by gcc -O3 -march=native -ffast-math and called in a process of its own.
 
-Of its own because loading a library made with -ffast-math turns denormals off in the process. Stuart-Landau
-networks only (W1, W2, W5, W6). The gradient's loss and its derivative in the signal are products in NumPy, in
-float32; the rest is C. Lanes are marched in groups of 16, or with `--setting alone` one after another, which
+Of its own because loading a library made with -ffast-math turns denormals off in the process. The gradient's loss
+and its derivative in the signal are products in NumPy, in float32; the rest is C. Lanes are marched in groups of 16, or with `--setting alone` one after another, which
 is faster for a few.
 """
 
 import argparse
 import ctypes
+import dataclasses
 import shutil
 import subprocess
 import tempfile
@@ -23,16 +23,30 @@ import workloads
 FLAGS = ("-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
 LANES = 16  # As in the source.
 POINTER = ctypes.c_void_p
+# The parameter of a model that nodes may differ in.
+OWN = {"StuartLandau": "a", "JansenRit": "drive", "WongWang": "w"}
 
 
 class Node(ctypes.Structure):
-    """The parameters that all nodes share."""
+    """The numbers of a node that may differ from run to run."""
 
-    _fields_ = tuple((name, ctypes.c_float) for name in ("growth", "omega", "gain", "scale", "dt"))
+    _fields_ = tuple((name, ctypes.c_float) for name in ("own", "gain", "scale", "dt"))
 
 
-def library() -> tuple[ctypes.CDLL, float]:
-    """The compiled source, and the seconds that took."""
+def constants(model: Any) -> list[str]:
+    """The model and its other numbers, for the compiler."""
+    name = type(model).__name__
+    others = {"gain", "sigma", "start", OWN[name]}
+    known = {
+        field.name.upper(): float(getattr(model, field.name))
+        for field in dataclasses.fields(model)
+        if field.name not in others
+    }
+    return [f"-D{name}", *(f"-D{word}={value!r}f" for word, value in known.items())]
+
+
+def library(model: Any) -> tuple[ctypes.CDLL, float]:
+    """The source compiled for a model, and the seconds that took."""
     compiler = shutil.which("gcc")
     if compiler is None:
         raise RuntimeError("there is no gcc")
@@ -40,7 +54,9 @@ def library() -> tuple[ctypes.CDLL, float]:
     with tempfile.TemporaryDirectory() as folder:
         made = str(Path(folder) / "reference.so")
         source = str(Path(__file__).parent / "reference.c")
-        subprocess.run([compiler, *FLAGS, source, "-o", made, "-lm"], check=True)
+        subprocess.run(
+            [compiler, *FLAGS, *constants(model), source, "-o", made, "-lm"], check=True
+        )
         return ctypes.CDLL(made), time.perf_counter() - begun
 
 
@@ -68,15 +84,17 @@ class Run:
         self.weights = np.ascontiguousarray(workloads.connectome(n)[0], np.float32)
         self.rows, self.place = places(case)
         scale = model.sigma * np.sqrt(case.dt)
-        self.node = Node(model.a, model.omega, model.gain, scale, case.dt)
-        self.states = np.zeros((case.steps + 1, 2, n), np.float32)
-        self.states[0, 0] = model.start[0]
+        self.own = getattr(model, OWN[type(model).__name__])
+        self.node = Node(self.own, model.gain, scale, case.dt)
+        self.start = np.array(model.start, np.float32)
+        self.states = np.zeros((case.steps + 1, len(self.start), n), np.float32)
+        self.states[0] = self.start[:, None]
 
-    def march(self, growths: Any = None, aheads: Any = None, sums: Any = None) -> np.ndarray:
+    def march(self, owns: Any = None, aheads: Any = None, sums: Any = None) -> np.ndarray:
         """States at the start and after each step."""
         sizes = self.case.nodes, self.case.steps, self.rows
         arrays = pointer(self.weights), pointer(self.place), ctypes.byref(self.node)
-        more = growths, self.states, aheads, sums
+        more = owns, self.states, aheads, sums
         self.made.march(*sizes, *arrays, *map(pointer, more))
         return self.states
 
@@ -87,17 +105,18 @@ class Gradient(Run):
     def __init__(self, case: workloads.Case, made: ctypes.CDLL):
         super().__init__(case, made)
         n = case.nodes
-        self.growths = np.full(n, case.model.a, np.float32)
-        self.aheads = np.zeros((case.steps, 2, n), np.float32)
+        self.owns = np.full(n, self.own, np.float32)
+        self.aheads = np.zeros_like(self.states[1:])
         self.sums = np.zeros((case.steps, n), np.float32)
         self.transposed = np.ascontiguousarray(self.weights.T)
         self.back_place = places(case, transposed=True)[1]
         self.found = np.zeros(n + 1, np.float32)
 
     def __call__(self) -> tuple[float, np.ndarray]:
-        signal = self.march(self.growths, self.aheads, self.sums)[1:, 0]
-        value, slopes = loss_and_slope(signal)
-        by_growth, by_gain = self.found[:-1], self.found[-1:]
+        signal = self.march(self.owns, self.aheads, self.sums)[1:, 0]
+        slopes = np.zeros_like(signal)
+        value, slopes[self.case.dropped :] = loss_and_slope(signal[self.case.dropped :])
+        by_own, by_gain = self.found[:-1], self.found[-1:]
         self.made.adjoint(
             self.case.nodes,
             self.case.steps,
@@ -105,8 +124,8 @@ class Gradient(Run):
             pointer(self.transposed),
             pointer(self.back_place),
             ctypes.byref(self.node),
-            *map(pointer, (self.growths, self.states, self.aheads, self.sums, slopes)),
-            pointer(by_growth),
+            *map(pointer, (self.owns, self.states, self.aheads, self.sums, slopes)),
+            pointer(by_own),
             pointer(by_gain),
         )
         return value, self.found
@@ -132,7 +151,7 @@ class Lanes(Run):
         size = -(-case.lanes // LANES) * LANES
         values = np.zeros((2, size), np.float32)
         values[:, : case.lanes] = workloads.lane_values(case.lanes)
-        self.growths, self.gains = values.reshape(2, -1, LANES)
+        self.owns, self.gains = values.reshape(2, -1, LANES)
         self.deviations = np.zeros((size // LANES, case.nodes, LANES), np.float32)
 
     def __call__(self) -> np.ndarray:
@@ -144,7 +163,8 @@ class Lanes(Run):
                 pointer(self.weights),
                 pointer(self.place),
                 ctypes.byref(self.node),
-                pointer(self.growths[number]),
+                pointer(self.start),
+                pointer(self.owns[number]),
                 pointer(self.gains[number]),
                 ctypes.c_uint32(number),
                 pointer(deviation),
@@ -157,17 +177,15 @@ class Alone(Run):
 
     def __call__(self) -> np.ndarray:
         deviations = []
-        for growth, gain in zip(*workloads.lane_values(self.case.lanes), strict=True):
-            self.node.growth, self.node.gain = growth, gain
+        for own, gain in zip(*workloads.lane_values(self.case.lanes), strict=True):
+            self.node.own, self.node.gain = own, gain
             deviations.append(self.march()[1:, 0].std(0))
         return np.array(deviations)
 
 
 def build(case: workloads.Case, given: argparse.Namespace) -> measure.Program:
     """The workload."""
-    if case.kind.model is not workloads.StuartLandau:
-        raise NotImplementedError("Stuart-Landau networks only")
-    made, seconds = library()
+    made, seconds = library(case.model)
     call: Callable[[], Any] = Run(case, made).march
     if case.kind.gradient:
         call = Gradient(case, made)
@@ -178,7 +196,7 @@ def build(case: workloads.Case, given: argparse.Namespace) -> measure.Program:
         if case.kind.gradient:
             value, slope = found
             return np.array([value, slope[:-1].sum(), slope[-1]])
-        return found if case.kind.ensemble else found[1:, 0]
+        return found if case.kind.ensemble else case.model.observe(found[1:].swapaxes(0, 1))
 
     return measure.Program(
         call, seen, scheme="frozen", dtype="float32", setting=given.setting, compile_seconds=seconds
