@@ -28,8 +28,8 @@ LAYERS = (
     "system | optimise",
     "parameters | results",
     "regional",
-    "priors",
-    "_types | _checks | _precision | _desikan_killiany",
+    "priors | _kernel",
+    "_types | _checks | _precision | _holdable | _desikan_killiany",
 )
 LINE = {part: line for line, parts in enumerate(LAYERS) for part in parts.split(" | ")}
 

@@ -1,8 +1,8 @@
 """`reference.c`, compiled here by gcc -O3 -march=native -ffast-math and called in a process of its own.
 
 Of its own because loading a library made with -ffast-math turns denormals off in the process. The gradient's loss
-and its derivative in the signal are products in NumPy, in float32; the rest is C. Lanes are marched in groups of 16, or with `--setting alone` one after another, which
-is faster for a few.
+and its derivative in the signal are products in NumPy, in float32; the rest is C. Lanes are marched in groups of
+16, or with `--setting alone` one after another, which is faster for a few.
 """
 
 import argparse
@@ -54,9 +54,7 @@ def library(model: Any) -> tuple[ctypes.CDLL, float]:
     with tempfile.TemporaryDirectory() as folder:
         made = str(Path(folder) / "reference.so")
         source = str(Path(__file__).parent / "reference.c")
-        subprocess.run(
-            [compiler, *FLAGS, *constants(model), source, "-o", made, "-lm"], check=True
-        )
+        subprocess.run([compiler, *FLAGS, *constants(model), source, "-o", made, "-lm"], check=True)
         return ctypes.CDLL(made), time.perf_counter() - begun
 
 

@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
+from rosetta_jax._kernel import one_kernel
 from rosetta_jax._types import Array, Channels, Float, Int, Keys, Nodal, PRNGKeyArray, Scalar
 from rosetta_jax.network import Network
 from rosetta_jax.network.transport import Formulation, Sent, Transport, transport
@@ -167,7 +168,15 @@ class March(eqx.Module):
             carry, series, sent = self.step(carry, *part)
             return carry, (series, sent)
 
-        carry, found = jax.lax.scan(step, going[0], (draws, known), length=number)
+        def loop(carry: Carry, parts: tuple[Draws, Array | None]) -> tuple[Carry, Any]:
+            return jax.lax.scan(step, carry, parts, length=number)
+
+        if self.moving.gathers:
+            carry, found = loop(going[0], (draws, known))
+        else:
+            # What is named within a kernel is not seen by the policy of a checkpoint.
+            known = jax.tree.map(lambda each: checkpoint_name(each, "arriving"), known)
+            carry, found = one_kernel(loop, going[0], (draws, known))
         return (carry, going[1]), found
 
     def step(
@@ -182,8 +191,18 @@ class March(eqx.Module):
         sent = self._last(begun.sent)
         memory, arriving = self.moving.advance(carry.memory, sent, far)
         arriving = checkpoint_name(arriving, "arriving")
-        local = self.each(partial(self._moved, time), carry.local, begun, self._first(arriving))
+        known = time, carry.local, begun, self._first(arriving)
+        local = (
+            one_kernel(self._moved_each, *known)
+            if self.moving.gathers
+            else self._moved_each(*known)
+        )
         return Carry(carry.step + 1, local, memory), (begun.signal, carry.local.state), sent
+
+    def _moved_each(
+        self, time: Scalar, local: Local, begun: Begun, arriving_end: Array | None
+    ) -> Local:
+        return self.each(partial(self._moved, time), local, begun, arriving_end)
 
     def _begun(self, time: Scalar, network: Network, local: Local, draws: Draws) -> Begun:
         noise, eta, eta_end = advance(network.noise, local.noise, draws.noise, self.dt)

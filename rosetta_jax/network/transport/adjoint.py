@@ -10,14 +10,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Primitive
+from jax.extend.core import ClosedJaxpr, Primitive, jaxpr_as_fun
 from jax.interpreters import ad, batching, mlir
 
 from rosetta_jax._precision import full_precision
 
 # Leaves in, leaves out.
 Leaves = Sequence[Any]
-Map = Callable[[Leaves, Leaves], Leaves]
+Adjoint = Callable[[Leaves, Leaves], Leaves]
 
 _linear = Primitive("linear_with_adjoint")
 _linear.multiple_results = True
@@ -32,13 +32,14 @@ def with_adjoint(
     adjoints, applied in reverse, give the cotangents of what enters the first. What they hand on in between may
     mean something else.
     """
-    known, held_in = jax.tree.flatten(held)
+    held_leaves, held_in = jax.tree.flatten(held)
     leaves, moving_in = jax.tree.flatten(moving)
     out = jax.tree.structure(jax.eval_shape(forward, held, moving))
 
     # Traced wherever they are transformed, not only where a march is.
     @full_precision
-    def there(known: Leaves, leaves: Leaves) -> Leaves:
+    def there(*values: Any) -> Leaves:
+        known, leaves = values[: len(held_leaves)], values[len(held_leaves) :]
         found = forward(held_in.unflatten(known), moving_in.unflatten(leaves))
         return tuple(jax.tree.leaves(found))
 
@@ -47,22 +48,23 @@ def with_adjoint(
         found = adjoint(held_in.unflatten(known), out.unflatten(cotangents))
         return tuple(jax.tree.leaves(found))
 
-    found = _linear.bind(*known, *leaves, there=there, back=back, held=len(known))
-    return out.unflatten(found)
+    values = (*held_leaves, *leaves)
+    traced = jax.make_jaxpr(there)(*values)
+    return out.unflatten(_linear.bind(*values, there=traced, back=back, held=len(held_leaves)))
 
 
 @_linear.def_impl
-def _applied(*values: Any, there: Map, back: Map, held: int) -> Leaves:
-    return there(values[:held], values[held:])
+def _applied(*values: Any, there: ClosedJaxpr, back: Adjoint, held: int) -> Leaves:
+    return jaxpr_as_fun(there)(*values)
 
 
 @_linear.def_abstract_eval
-def _shapes(*values: Any, there: Map, back: Map, held: int) -> Leaves:
-    return tuple(jax.make_jaxpr(there)(values[:held], values[held:]).out_avals)
+def _shapes(*values: Any, there: ClosedJaxpr, back: Adjoint, held: int) -> Leaves:
+    return there.out_avals
 
 
 def _forward_mode(
-    primals: Leaves, tangents: Leaves, *, there: Map, back: Map, held: int
+    primals: Leaves, tangents: Leaves, *, there: ClosedJaxpr, back: Adjoint, held: int
 ) -> tuple[Leaves, Leaves]:
     """The map and its slope: along what moves the same map, along what is held by JAX."""
     known, moving = primals[:held], primals[held:]
@@ -70,7 +72,7 @@ def _forward_mode(
 
     def of_held(*values: Any) -> Leaves:
         whole = dict(enumerate(known)) | dict(zip(changing, values, strict=True))
-        return there(tuple(whole.values()), moving)
+        return jaxpr_as_fun(there)(*whole.values(), *moving)
 
     if changing:
         found, slopes = jax.jvp(
@@ -85,7 +87,9 @@ def _forward_mode(
     return found, along if slopes is None else tuple(map(jnp.add, slopes, along))
 
 
-def _reverse_mode(cotangents: Leaves, *values: Any, there: Map, back: Map, held: int) -> list[Any]:
+def _reverse_mode(
+    cotangents: Leaves, *values: Any, there: ClosedJaxpr, back: Adjoint, held: int
+) -> list[Any]:
     """The cotangents of what moves; what is held has none here, where all is linear."""
     found = back(values[:held], tuple(map(ad.instantiate_zeros, cotangents)))
     wanted = [isinstance(value, ad.UndefinedPrimal) for value in values[held:]]
@@ -95,7 +99,7 @@ def _reverse_mode(cotangents: Leaves, *values: Any, there: Map, back: Map, held:
 
 
 def _mapped(
-    values: Leaves, axes: Leaves, *, there: Map, back: Map, held: int
+    values: Leaves, axes: Leaves, *, there: ClosedJaxpr, back: Adjoint, held: int
 ) -> tuple[Leaves, Leaves]:
     pairs = list(zip(values, axes, strict=True))
     size = next(value.shape[axis] for value, axis in pairs if axis is not None)
@@ -105,12 +109,12 @@ def _mapped(
         else jnp.moveaxis(value, axis, 0)
         for value, axis in pairs[held:]
     ]
-    over = (axes[:held], 0)
+    all_ = (*values[:held], *moving)
+    mapped = jax.vmap(jaxpr_as_fun(there), in_axes=(*axes[:held], *(0 for _ in moving)))
     found = _linear.bind(
-        *values[:held],
-        *moving,
-        there=jax.vmap(there, in_axes=over),
-        back=jax.vmap(back, in_axes=over),
+        *all_,
+        there=jax.make_jaxpr(mapped)(*all_),
+        back=jax.vmap(back, in_axes=(axes[:held], 0)),
         held=held,
     )
     return found, (0,) * len(found)

@@ -47,8 +47,9 @@ FORMULATIONS = {
 DELAYS = ("interpolated", "rounded")
 # A matrix of pushes of more numbers falls out of the cache.
 _LARGEST_PUSH = 2**19
-# Of lanes marched together a ring copies rows, which is fastest while all of it stays in the cache.
-_LARGEST_WINDOW = 2**19
+# Of lanes marched together a ring copies rows, which is fastest while there are few: its reverse pass adds up all
+# that it holds in each step.
+_LARGEST_WINDOW = 100_000
 # Of links too short to be read for eight steps at once those that can are read for so many.
 _SHORTER = 4
 # Slices pay where they take so much of the links off the ring.

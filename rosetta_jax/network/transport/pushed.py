@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from rosetta_jax._types import Array, Float
 from rosetta_jax.network.links import turned
+from rosetta_jax.network.transport.adjoint import with_adjoint
 from rosetta_jax.network.transport.reads import Reads, Sent
 
 # What is still to arrive at the end of this step, of the next, and so on.
@@ -18,9 +19,13 @@ Waiting = Float[Array, "channels ahead nodes *lanes"]
 
 
 class Pushed(eqx.Module):
-    """The weights `[source, steps ahead and target]`, or as many for each pair of channels."""
+    """The weights `[source, steps ahead and target]`, or as many for each pair of channels.
+
+    `returned` are the former turned round, for the reverse pass: a matrix is read fast along its last axis.
+    """
 
     weights: Float[Array, "nodes flat"] | Float[Array, "channels channels nodes flat"]
+    returned: Float[Array, "flat nodes"] | None
     ahead: int = eqx.field(static=True)
 
     def begin(self, past: Float[Array, "steps channels nodes *lanes"]) -> tuple[Waiting, Sent]:
@@ -41,8 +46,16 @@ class Pushed(eqx.Module):
         if self.weights.ndim == 4:
             return jnp.einsum("cdjk,dj...->ck...", self.weights, sent)
         if sent.ndim == 2:
-            return sent @ self.weights
+            return with_adjoint(_product, _product_back, (self.weights, self.returned), sent)
         return jnp.einsum("jk,cjl->ckl", self.weights, sent)
+
+
+def _product(held: tuple[Array, Array], sent: Array) -> Array:
+    return sent @ held[0]
+
+
+def _product_back(held: tuple[Array, Array], cotangent: Array) -> Array:
+    return cotangent @ held[1]
 
 
 def pushed(reads: Reads, ahead: int, channels: int) -> Pushed:
@@ -56,4 +69,5 @@ def pushed(reads: Reads, ahead: int, channels: int) -> Pushed:
 
     weights = jnp.stack([after(steps) for steps in range(ahead)], axis=-3)
     by_source = jnp.moveaxis(weights, -1, -3)
-    return Pushed(by_source.reshape(*by_source.shape[:-2], -1), ahead)
+    flat = by_source.reshape(*by_source.shape[:-2], -1)
+    return Pushed(flat, flat.T if flat.ndim == 2 else None, ahead)

@@ -46,6 +46,11 @@ class Transport(eqx.Module):
         """Whether anything arrives that was sent before."""
         return self.near is not None or bool(self.far)
 
+    @property
+    def gathers(self) -> bool:
+        """Whether links are gathered in each step, which no kernel of a processor can hold with the rest."""
+        return isinstance(self.near, Ring)
+
     def stage(self, sent: Channels, known: Channels | None) -> Channels:
         """What arrives at a stage: the `known` part, and that from the stage itself, delayed below a step."""
         if self.at_once is None or self.predicted:
