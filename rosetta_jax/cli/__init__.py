@@ -6,8 +6,9 @@ import sys
 
 def main() -> None:
     """Run the command line; where an extra is missing, name it."""
-    # One BLAS thread: the matrices are small, and more threads only wait for each other.
+    # One thread of BLAS and of XLA: matrices and steps are small, and more threads only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("NPROC", "1")
     try:
         from rosetta_jax.cli.app import app
     except ImportError as error:
