@@ -30,8 +30,8 @@ _ARITHMETIC = _names(
     "stop_gradient sub tan tanh xor"
 )
 _MOVES = _names(
-    "broadcast_in_dim concatenate device_put dynamic_slice dynamic_update_slice expand_dims optimization_barrier pad "
-    "reshape rev slice split squeeze transpose"
+    "broadcast_in_dim concatenate device_put dynamic_slice dynamic_update_slice expand_dims optimization_barrier "
+    "pad reshape rev slice split squeeze transpose"
 )
 _SUMS = _names("reduce_and reduce_max reduce_min reduce_or reduce_prod reduce_sum")
 # What holds other equations, all of which are judged.

@@ -64,7 +64,8 @@ class Request:
         steps = (self.samples + self.dropped) * self.factor
         if recompute is None:
             arriving = steps * network.channels * network.nodes * network.gain.dtype.itemsize
-            recompute = arriving > _MOST_KEPT
+            # Without delays what arrives is computed with the state.
+            recompute = not formulation.rows or arriving > _MOST_KEPT
         unit = math.lcm(self.factor, formulation.chunk)
         reach = 0 if window is None else _checks.multiple("window", window, self.dt, "steps")
         if block is None:
