@@ -109,11 +109,11 @@ def _mapped(
         else jnp.moveaxis(value, axis, 0)
         for value, axis in pairs[held:]
     ]
-    all_ = (*values[:held], *moving)
+    whole = (*values[:held], *moving)
     mapped = jax.vmap(jaxpr_as_fun(there), in_axes=(*axes[:held], *(0 for _ in moving)))
     found = _linear.bind(
-        *all_,
-        there=jax.make_jaxpr(mapped)(*all_),
+        *whole,
+        there=jax.make_jaxpr(mapped)(*whole),
         back=jax.vmap(back, in_axes=(axes[:held], 0)),
         held=held,
     )
