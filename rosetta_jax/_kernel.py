@@ -98,8 +98,6 @@ def _forward_mode(
 
     traced = jax.make_jaxpr(first)(*primals)
     found, held = _apart(traced, primals, len(smooth))
-    if not any(smooth):
-        return found, [ad.Zero(aval.to_tangent_aval()) for aval in jaxpr.out_avals]
     slopes = _bound(partial(_evaluated, slope[0]), held, _where(moving, tangents))
     fixed = [ad.Zero(aval.to_tangent_aval()) for aval in _where(_not(smooth), jaxpr.out_avals)]
     return found, _merged(smooth, slopes, fixed)

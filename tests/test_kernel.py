@@ -94,6 +94,14 @@ def test_whole_numbers_pass_through_and_no_compilation_is_needed():
     assert carry["count"].dtype == jnp.int32
 
 
+def test_a_kernel_of_whole_numbers_has_no_slope():
+    def loss(x: jax.Array) -> jax.Array:
+        whole = one_kernel(lambda x: jnp.floor(x).astype(jnp.int32), x)
+        return jnp.sum(whole.astype(x.dtype) * x)
+
+    np.testing.assert_array_equal(jax.jit(jax.grad(loss))(jnp.array([1.5, 2.5])), [1.0, 2.0])
+
+
 def test_what_is_closed_over_is_differentiated_too():
     def outer(rate: jax.Array, function: Callable) -> jax.Array:
         return function(lambda x: jnp.tanh(rate * x), jnp.arange(3.0)).sum()
