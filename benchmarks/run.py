@@ -7,10 +7,10 @@
 `benchmarks/peers/workloads.py` defines the workloads. Each (library, workload, size, setting) runs in a process of
 its own, one after another, on one core and one thread, in float32 where the library has it; `--processes 3` runs
 each in three, since one program may be 1.5 times slower in one process than in another. A library with settings
-that matter is run with all of them and shown with its best; what is approximate (`transport=taps`) has a row of
-its own. `benchmarks/results/NAME.json` keeps every line, with versions, commit, processor, type, compilation
-apart, what failed and why, whether the core was quiet, and how far a short run without noise lies from a plain
-NumPy march of the same scheme.
+that matter is run with all of them and shown with its best; what is approximate (`transport=taps`) or finds more
+(`free=speed`, a derivative that no peer has) has a row of its own. `benchmarks/results/NAME.json` keeps every
+line, with versions, commit, processor, type, compilation apart, what failed and why, whether the core was quiet,
+and how far a short run without noise lies from a plain NumPy march of the same scheme.
 """
 
 import argparse
@@ -60,6 +60,8 @@ SHORTER = {"tvb": 10, "brainmass": 3}
 AGREES = 2e-4
 # A setting that is approximate, though near enough to agree.
 APPROXIMATE = "transport=taps"
+# A gradient of the speed as well, by which delays may be no whole steps.
+FREE_SPEED = "free=speed"
 # Steps (ms) of which all delays are longer than nine.
 SHORT_STEP = 0.1
 QUICK = {"only": "W1,W2,W5", "nodes": "20", "steps": 400, "processes": 1}
@@ -80,7 +82,9 @@ def _settings_of_rosetta(kind: workloads.Workload, dt: float) -> list[str]:
     found = ["", "group=8", "group=32"] if kind.ensemble else [""]
     if not kind.delayed:
         return [*found, "transport=predicted"]
-    return [*found, APPROXIMATE] if kind.name in ("W2", "W5") and dt <= SHORT_STEP else found
+    if kind.name in ("W2", "W5") and dt <= SHORT_STEP:
+        found.append(APPROXIMATE)
+    return [*found, FREE_SPEED] if kind.name == "W5" else found
 
 
 def _settings_of_tvboptim(kind: workloads.Workload) -> list[str]:
@@ -109,6 +113,8 @@ def jobs(given: argparse.Namespace) -> Iterator[list[str]]:
                 case = workloads.case_of(name, nodes, dt, steps)
                 variants = VARIANTS.get(peer, ([],)) if kind.delayed else ([],)
                 for setting, variant in itertools.product(tried, variants):
+                    if setting == FREE_SPEED and "rounded" in variant:
+                        continue
                     yield [*job_of(peer, case, setting, given.repeats), *variant]
 
 
@@ -197,6 +203,11 @@ def approximate(line: dict[str, Any]) -> bool:
     return APPROXIMATE in line["setting"]
 
 
+def apart(line: dict[str, Any]) -> tuple[bool, bool]:
+    """What of a line keeps it from standing for others of its library."""
+    return approximate(line), FREE_SPEED in line["setting"]
+
+
 def machine() -> dict[str, Any]:
     """The processor, its cores, and the system."""
     with open("/proc/cpuinfo") as lines:
@@ -220,7 +231,7 @@ def commit() -> str:
 
 def bests(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One line a library (and way to read delays) and size: its fastest setting, the median of processes; and one
-    more where a setting is approximate.
+    more where a setting is approximate or finds more.
     """
     names = ("workload", "nodes", "dt", "steps", "lanes", "peer", "delays", "setting")
     groups: dict[tuple, list[dict[str, Any]]] = {}
@@ -228,7 +239,7 @@ def bests(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
         groups.setdefault(tuple(line.get(name) for name in names), []).append(line)
     fastest: dict[tuple, dict[str, Any]] = {}
     for (*size, _), group in groups.items():
-        key = (*size, approximate(group[0]))
+        key = (*size, *apart(group[0]))
         good = [line for line in group if line["success"]]
         if not good:
             fastest.setdefault(key, group[0])

@@ -110,6 +110,7 @@ def test_the_loss_is_the_mean_square_of_correlations_off_the_diagonal():
         ("W4", 1.0, "", 1e-6),
         ("W5", 1.0, "", 1e-6),
         ("W5", 0.1, "transport=taps", run.AGREES),
+        ("W5", 1.0, run.FREE_SPEED, 1e-6),
         ("W6", 1.0, "", 1e-6),
         ("W6n", 1.0, "transport=predicted", 1e-6),
     ],
@@ -200,6 +201,16 @@ def test_the_table_shows_the_best_setting_and_the_ratios_to_it():
     assert "cubnm has not W2: no such model" in printed.getvalue()
 
 
+def test_a_gradient_of_the_speed_has_a_row_of_its_own():
+    fixed, free = run.bests([line("rosetta", 8.0), line("rosetta", 9.0, setting=run.FREE_SPEED)])
+    assert (fixed["cpu_us"], free["cpu_us"]) == (8.0, 9.0)
+    given = argparse.Namespace(
+        only="W5", nodes=None, dt="1.0", steps=0, peers="rosetta", repeats=1, quick=False
+    )
+    asked = [job for job in run.jobs(given) if run.FREE_SPEED in job]
+    assert asked and all("rounded" not in job for job in asked)
+
+
 def test_what_is_approximate_has_a_row_of_its_own():
     rough = {"setting": run.APPROXIMATE}
     lines = [line("rosetta", 8.0), line("rosetta", 4.0, **rough), line("rosetta", 5.0, **rough)]
@@ -213,7 +224,9 @@ def test_settings_are_those_that_suit_a_workload():
     def of_rosetta(name: str, dt: float) -> list[str]:
         return run.settings("rosetta", workloads.WORKLOADS[name], dt)
 
-    assert of_rosetta("W2", 0.1) == of_rosetta("W5", 0.1) == ["", "transport=taps"]
+    assert of_rosetta("W2", 0.1) == ["", "transport=taps"]
+    assert of_rosetta("W5", 0.1) == ["", "transport=taps", "free=speed"]
+    assert of_rosetta("W5", 1.0) == ["", "free=speed"]
     assert of_rosetta("W2", 1.0) == of_rosetta("W3", 0.1) == [""]
     assert of_rosetta("W1", 1.0) == ["", "transport=predicted"]
     assert of_rosetta("W6n", 1.0) == ["", "group=8", "group=32", "transport=predicted"]

@@ -32,13 +32,15 @@ def program(
     lanes: Callable[..., jax.Array] | None = None,
     batch: int = 8,
     passed: tuple[Any, ...] = (),
+    further: dict[str, float] | None = None,
     **described: Any,
 ) -> measure.Program:
     """The workload as `states(values, key, *passed)` marches it.
 
     `values` replace growth "a" (or recurrence "w") and gain "G"; `observed(states)` is `(time, nodes)`;
     `signal` gives that alone, where a library has a shorter way to it. Lanes are mapped `batch` at once, unless
-    a library marches them itself: `lanes(values, keys)` gives what each observes. `described` goes into the line.
+    a library marches them itself: `lanes(values, keys)` gives what each observes. A gradient is taken of `further`
+    values, too. `described` goes into the line.
     """
     free = "w" if case.kind.model is workloads.WongWang else "a"
 
@@ -60,6 +62,7 @@ def program(
     if case.kind.gradient:
         start = getattr(case.model, free)
         values = {free: jnp.full(case.nodes, start), "G": jnp.asarray(case.model.gain)}
+        values |= {name: jnp.asarray(value) for name, value in (further or {}).items()}
         made = compiled(jax.value_and_grad(objective), values, KEY, *passed)
     elif case.kind.ensemble:
         growths, gains = (jnp.asarray(value, float) for value in workloads.lane_values(case.lanes))

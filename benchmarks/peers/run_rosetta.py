@@ -3,7 +3,8 @@
 `--delays interpolated` is its default; `rounded` rounds delays to whole steps as the peers do. Either way what
 arrives is read at both ends of a step. `--setting` names a way to read what arrives other than the one it chooses
 (`transport=ring`; the approximate `transport=taps`; without delays `transport=predicted`), the steps under one
-checkpoint (`block=100`), and how many lanes are marched together (`group=8`).
+checkpoint (`block=100`), and how many lanes are marched together (`group=8`). With `free=speed` the gradient is
+taken of the speed, too, in a network that knows the range of its delays.
 """
 
 import argparse
@@ -111,9 +112,11 @@ def rung_of(model: Any) -> tuple[rj.Rung, float, float]:
     return rj.JansenRit(bias=PER_SECOND * model.drive, threshold=model.threshold), 1.0, strength
 
 
-def network(case: workloads.Case) -> rj.Network:
-    """The network of a case."""
+def network(case: workloads.Case, bounded: bool = False) -> rj.Network:
+    """The network of a case, `bounded` in its delays where its speed may change."""
     weights, lags = workloads.connectome(case.nodes)
+    between = lags[weights > 0] / PER_SECOND
+    bounds = {"min_delay": 0.99 * between.min(), "max_delay": 1.01 * between.max()}
     rung, unit, strength = rung_of(case.model)
     return rj.Network(
         rung,
@@ -121,6 +124,7 @@ def network(case: workloads.Case) -> rj.Network:
         gain=unit * case.model.gain,
         speed=SPEED,
         noise=rj.WhiteNoise(strength) if case.noisy else None,
+        **(bounds if bounded else {}),
     )
 
 
@@ -128,12 +132,14 @@ def paths(case: workloads.Case) -> dict[str, tuple[str, float]]:
     """Where the library keeps what a gradient is taken of or lanes differ in, and its value per unit."""
     if isinstance(case.model, workloads.WongWang):
         return {"w": ("rung.w", 1.0), "G": ("gain", 1.0)}
-    return {"a": ("rung.alpha", PER_SECOND), "G": ("gain", PER_SECOND)}
+    per_second = {"a": ("rung.alpha", PER_SECOND), "G": ("gain", PER_SECOND)}
+    return per_second | {"speed": ("speed", 1.0)}
 
 
 def options(case: workloads.Case, given: argparse.Namespace) -> dict[str, Any]:
     """The options of `rj.simulate` and `rj.ensemble`."""
     named = dict(part.split("=") for part in given.setting.split(",") if part)
+    named.pop("free", None)
     chosen = {name: int(value) if value.isdigit() else value for name, value in named.items()}
     if case.kind.delayed and given.delays != "interpolated":
         chosen["delays"] = given.delays
@@ -142,7 +148,8 @@ def options(case: workloads.Case, given: argparse.Namespace) -> dict[str, Any]:
 
 def build(case: workloads.Case, given: argparse.Namespace) -> measure.Program:
     """The workload, compiled."""
-    brain, named = network(case), paths(case)
+    free_speed = "free=speed" in given.setting
+    brain, named = network(case, bounded=free_speed), paths(case)
     step = case.dt / PER_SECOND
     how = options(case, given)
     # A sample is the state at the start of a step, so one more step shows the end of the last.
@@ -174,6 +181,7 @@ def build(case: workloads.Case, given: argparse.Namespace) -> measure.Program:
         observed,
         signal=signal,
         lanes=lanes,
+        further={"speed": SPEED} if free_speed else None,
         scheme="predicted" if how.get("transport") == "predicted" else "both ends",
         delays=given.delays,
         setting=given.setting,
