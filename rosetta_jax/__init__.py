@@ -4,6 +4,7 @@ The ladder of Castaldo et al., "Rosetta Stone of Neural Mass Models" (arXiv 2512
 rungs wired into delayed, noisy networks; exact spectra without simulating; fits by gradient.
 """
 
+from rosetta_jax import bifurcation as bifurcation
 from rosetta_jax import data as data
 from rosetta_jax import inference as inference
 from rosetta_jax import linear as linear

@@ -9,10 +9,13 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from rosetta_jax._types import Array, Channels, Inexact, Pairwise
+from rosetta_jax._types import Array, Inexact, Pairwise
 
 # One matrix for all channels, or one from each channel (second) to each (first): [..., target, source].
 Links = Inexact[Array, "nodes nodes"] | Inexact[Array, "channels channels nodes nodes"]
+
+# What is sent, or the complex amplitude of a mode of it.
+Amplitudes = Inexact[Array, "channels nodes"]
 
 
 def turned(weights: Pairwise, phase: Pairwise | None, channels: int) -> Links:
@@ -49,14 +52,14 @@ def by_source(links: Links) -> Links:
     return links.swapaxes(-1, -2)
 
 
-def carried_by_source(links: Links, sent: Channels) -> Channels:
+def carried_by_source(links: Links, sent: Amplitudes) -> Amplitudes:
     """What arrives of what is sent, at once, by links `[..., source, target]`."""
     if links.ndim == 2:
         return sent @ links
     return jnp.einsum("cdji,dj->ci", links, sent)
 
 
-def carried(links: Links, sent: Channels) -> Channels:
+def carried(links: Links, sent: Amplitudes) -> Amplitudes:
     """What arrives of what is sent, at once."""
     return carried_by_source(by_source(links), sent)
 

@@ -1,0 +1,9 @@
+"""Equilibria and cycles of rungs and networks along their parameters, and where they change their fate."""
+
+from rosetta_jax.bifurcation.cycles import CycleBranch as CycleBranch
+from rosetta_jax.bifurcation.cycles import FoldOfCycles as FoldOfCycles
+from rosetta_jax.bifurcation.cycles import cycles as cycles
+from rosetta_jax.bifurcation.equilibria import Branch as Branch
+from rosetta_jax.bifurcation.equilibria import Hopf as Hopf
+from rosetta_jax.bifurcation.equilibria import continuation as continuation
+from rosetta_jax.bifurcation.points import Fold as Fold

@@ -1,0 +1,276 @@
+r"""A cycle as a piecewise polynomial: collocation at Gauss points, solved interval by interval.
+
+Time is measured in periods, $u(s) = x(sT)$ with $0 \le s \le 1$, and cut into intervals. In each, $u$ is the
+polynomial of degree four through five places, and at the four Gauss points $c$ of the interval
+
+.. math::  u'(c) = T f(u(c), p)
+
+which converges as the eighth power of the interval at its ends (de Boor and Swartz 1973). Linearised, the inner
+places of an interval follow from its first one, so that all intervals chain to $\delta u(1) = M\,\delta u(0) +
+\dots$; what is left is one small system of first place, period and parameter, closed by $u(1) = u(0)$, by a phase
+that stays as near to the last cycle as it can, $\int \langle u, \dot u_{last}\rangle = 0$, and by whatever row is
+asked for. $M$ is the monodromy matrix, whose eigenvalues are the Floquet multipliers (Doedel, Keller and Kernévez
+1991). Intervals are cut anew where the fifth derivative asks for them, as in AUTO.
+"""
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.polynomial import Polynomial, legendre
+
+from rosetta_jax._types import Array, Bool, Float, Scalar
+from rosetta_jax.bifurcation.family import Family
+from rosetta_jax.bifurcation.pseudo_arclength import Problem, Unknowns
+
+# The degree of the polynomials, and Gauss points an interval.
+DEGREE = 4
+# Places in an interval at which a cycle is looked at.
+_FINE = 8
+# No interval is longer than so many times the mean.
+_LONGEST = 4.0
+
+# A cycle at its places but the last, which is the first.
+Places = Float[Array, "intervals degree n"]
+
+
+class Slope(NamedTuple):
+    """The linearised equations of each interval: inner places from the first, the period, the parameter.
+
+    `inverse` is what turns residuals into inner places.
+    """
+
+    from_first: Float[Array, "intervals inner n"]
+    from_period: Float[Array, "intervals inner"]
+    from_value: Float[Array, "intervals inner"]
+    inverse: Float[Array, "intervals inner inner"]
+
+
+class Orbit(Problem):
+    """Cycles of a family of one parameter: places, period (s) and parameter.
+
+    `mesh` holds the lengths of the intervals, of the period; `before` the derivative of the last cycle at the
+    Gauss points, by which phase is fixed; `longest` the longest period.
+    """
+
+    family: Family
+    mesh: Float[Array, " intervals"]
+    before: Float[Array, "intervals degree n"]
+    longest: Scalar
+
+    @property
+    def intervals(self) -> int:
+        """How many intervals there are."""
+        return self.mesh.shape[0]
+
+    def places(self, z: Unknowns) -> Places:
+        """The places of a flat vector of unknowns."""
+        return z[:-2].reshape(self.intervals, DEGREE, -1)
+
+    def residual(self, z: Unknowns) -> Array:
+        return self.linearised(z)[0]
+
+    def linearised(self, z: Unknowns) -> tuple[Array, Slope]:
+        places, period, value = whole(self.places(z)), z[-2], z[-1]
+        residuals, slope = jax.lax.map(
+            lambda at: self._interval(at[0], at[1], period, value), (places, self.mesh)
+        )
+        phase = jnp.sum(self._phase_row() * z[:-2])
+        return jnp.concatenate([residuals.reshape(-1), phase[None]]), slope
+
+    def solve(
+        self, slope: Slope, row: Unknowns, rights: Float[Array, "u k"]
+    ) -> Float[Array, "u k"]:
+        intervals, inner, n = slope.from_first.shape
+        columns = n + 2
+        residuals = rights[:-2].reshape(intervals, inner, -1)
+        one = jnp.eye(n, columns + residuals.shape[-1], dtype=rights.dtype)
+
+        def chained(first: Array, at: tuple[Slope, Array]) -> tuple[Array, Array]:
+            # Inner places as they follow from the first of all, period, parameter and right sides.
+            each, residual = at
+            inside = each.from_first @ first
+            inside = inside.at[:, n].add(each.from_period).at[:, n + 1].add(each.from_value)
+            inside = inside.at[:, columns:].add(each.inverse @ residual)
+            places = jnp.concatenate([first, inside[:-n]])
+            return inside[-n:], places
+
+        last, places = jax.lax.scan(chained, one, (slope, residuals))
+        places = places.reshape(intervals * inner, -1)
+        rows = [
+            last - one,
+            self._phase_row()[None] @ places,
+            (row[:-2] @ places).at[n : n + 2].add(row[-2:])[None],
+        ]
+        system = jnp.concatenate(rows)
+        known = -system[:, columns:].at[n:].add(-rights[-2:])
+        free = jnp.linalg.solve(system[:, :columns], known)
+        moved = places[:, :columns] @ free + places[:, columns:]
+        return jnp.concatenate([moved, free[n:]])
+
+    def sizes(self, z: Unknowns) -> Unknowns:
+        largest = jnp.max(jnp.abs(self.places(z)), axis=(0, 1))
+        spread = jnp.broadcast_to(largest, (self.intervals, DEGREE, largest.size))
+        return jnp.concatenate([spread.reshape(-1), jnp.abs(z[-2:])])
+
+    def adapted(self, z: Unknowns, tangent: Unknowns) -> tuple["Orbit", Unknowns, Unknowns]:
+        places = whole(self.places(z))
+        mesh = equidistributed(self.mesh, places)
+        at = _starts(mesh)[:, None] + jnp.outer(mesh, jnp.asarray(_uniform()[:-1], z.dtype))
+
+        def moved(flat: Unknowns) -> Array:
+            return between(self.mesh, whole(self.places(flat)), at.reshape(-1)).reshape(-1)
+
+        z_next = jnp.concatenate([moved(z), z[-2:]])
+        tangent_next = jnp.concatenate([moved(tangent), tangent[-2:]])
+        before = slopes_of(mesh, whole(self.places(z_next)))
+        return Orbit(self.family, mesh, before, self.longest), z_next, tangent_next
+
+    def note(self) -> Array:
+        return self.mesh
+
+    def ended(self, z: Unknowns) -> Bool[Array, ""]:
+        """Beyond the longest period, or where the cycle has shrunk to a point and would grow again reversed."""
+        now = slopes_of(self.mesh, whole(self.places(z)))
+        scale = jnp.max(jnp.abs(self.before), axis=(0, 1), keepdims=True)
+        scale = jnp.where(scale > 0, scale, 1.0)
+        alike = jnp.sum(self.mesh[:, None, None] * now * self.before / scale**2)
+        return (z[-2] > self.longest) | (alike < 0)
+
+    def monodromy(self, z: Unknowns) -> Float[Array, "n n"]:
+        """How perturbations of the first place have changed after a period."""
+        _, slope = self.linearised(z)
+        n = slope.from_first.shape[-1]
+
+        def chained(first: Array, each: Array) -> tuple[Array, None]:
+            return (each @ first)[-n:], None
+
+        return jax.lax.scan(chained, jnp.eye(n, dtype=z.dtype), slope.from_first)[0]
+
+    def _phase_row(self) -> Array:
+        """The weights of places in the integral that fixes the phase."""
+        read, _, gauss = _matrices()
+        weights = jnp.outer(self.mesh, jnp.asarray(gauss, self.mesh.dtype))[..., None]
+        at = jnp.einsum("kjn,ji->kin", weights * self.before, jnp.asarray(read, self.mesh.dtype))
+        # The last place of an interval is the first of the next.
+        inner = at[:, :-1].at[:, 0].add(jnp.roll(at[:, -1], 1, axis=0))
+        scale = jnp.sum(weights * self.before**2)
+        return inner.reshape(-1) / jnp.where(scale > 0, scale, 1.0)
+
+    def _interval(
+        self, places: Array, length: Scalar, period: Scalar, value: Scalar
+    ) -> tuple[Array, Slope]:
+        read, slopes, _ = (jnp.asarray(each, places.dtype) for each in _matrices())
+        count, n = DEGREE, places.shape[-1]
+
+        def fields(at: Array) -> tuple[Array, Array, Array]:
+            def drift(x: Array, value: Scalar) -> Array:
+                return self.family.drift(x, value[None])
+
+            field, along = jax.linearize(drift, at, value)
+            jacobian = jax.vmap(lambda u: along(u, jnp.zeros_like(value)))(
+                jnp.eye(n, dtype=at.dtype)
+            ).T
+            return field, jacobian, along(jnp.zeros_like(at), jnp.ones_like(value))
+
+        field, jacobian, pushed = jax.vmap(fields)(read @ places)
+        residual = slopes @ places / length - period * field
+        one = jnp.eye(n, dtype=places.dtype)[None, None]
+        matrix = slopes[:, :, None, None] / length * one
+        matrix = matrix - period * read[:, :, None, None] * jacobian[:, None]
+        matrix = matrix.transpose(0, 2, 1, 3).reshape(count * n, (count + 1) * n)
+        rest = jnp.stack([field.reshape(-1), period * pushed.reshape(-1)], axis=1)
+        inverse = jnp.linalg.inv(matrix[:, n:])
+        columns = inverse @ jnp.concatenate([-matrix[:, :n], rest], axis=1)
+        return residual.reshape(-1), Slope(
+            columns[:, :n], columns[:, n], columns[:, n + 1], inverse
+        )
+
+
+@cache
+def _uniform() -> np.ndarray:
+    return np.linspace(0.0, 1.0, DEGREE + 1)
+
+
+@cache
+def _polynomials() -> list[Polynomial]:
+    """Lagrange's polynomials of the places of an interval."""
+    found = []
+    for place in _uniform():
+        others = [other for other in _uniform() if other != place]
+        each = Polynomial.fromroots(others)
+        found.append(each / each(place))
+    return found
+
+
+@cache
+def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values and slopes at the Gauss points from the places, `[point, place]`, and the Gauss weights."""
+    points, weights = legendre.leggauss(DEGREE)
+    points = (points + 1) / 2
+    values = np.stack([each(points) for each in _polynomials()], axis=1)
+    slopes = np.stack([each.deriv()(points) for each in _polynomials()], axis=1)
+    return values, slopes, weights / 2
+
+
+def whole(places: Places) -> Float[Array, "intervals more n"]:
+    """The places of each interval with its last one."""
+    return jnp.concatenate([places, jnp.roll(places[:, :1], -1, axis=0)], axis=1)
+
+
+def slopes_of(mesh: Array, places: Array) -> Array:
+    """The derivative at the Gauss points, a period."""
+    slopes = jnp.asarray(_matrices()[1], places.dtype)
+    return jnp.einsum("ji,kin->kjn", slopes, places) / mesh[:, None, None]
+
+
+def _starts(mesh: Array) -> Array:
+    return jnp.cumsum(mesh) - mesh
+
+
+def between(mesh: Array, places: Array, at: Float[Array, " times"]) -> Float[Array, "times n"]:
+    """The cycle at times from 0 to 1 (periods)."""
+    starts = _starts(mesh)
+    interval = jnp.clip(jnp.searchsorted(starts, at, side="right") - 1, 0, mesh.size - 1)
+    share = (at - starts[interval]) / mesh[interval]
+    coefficients = np.stack(
+        [np.pad(each.coef, (0, DEGREE + 1 - each.coef.size)) for each in _polynomials()]
+    )
+    powers = share[:, None] ** jnp.arange(DEGREE + 1, dtype=share.dtype)[None]
+    weights = powers @ jnp.asarray(coefficients.T, share.dtype)
+    return jnp.einsum("ti,tin->tn", weights, places[interval])
+
+
+def fine(mesh: Array) -> Float[Array, " times"]:
+    """Times (periods) close enough to see every turn of a cycle."""
+    steps = jnp.arange(_FINE, dtype=mesh.dtype) / _FINE
+    return (_starts(mesh)[:, None] + jnp.outer(mesh, steps)).reshape(-1)
+
+
+def equidistributed(mesh: Array, places: Float[Array, "intervals more n"]) -> Array:
+    """Intervals in which the polynomials are equally wrong."""
+    high = jnp.asarray([each.deriv(DEGREE).coef[0] for each in _polynomials()], places.dtype)
+    spread = jnp.ptp(places, axis=(0, 1), keepdims=True)
+    scaled = places / jnp.where(spread > 0, spread, 1.0)
+    highest = jnp.einsum("i,kin->kn", high, scaled) / mesh[:, None] ** DEGREE
+    jumps = jnp.abs(highest - jnp.roll(highest, 1, axis=0))
+    apart = (mesh + jnp.roll(mesh, 1)) / 2
+    next_order = jnp.sum(jumps, axis=1) / apart
+    density = ((next_order + jnp.roll(next_order, -1)) / 2) ** (1 / (DEGREE + 1))
+    mean = jnp.sum(mesh * density)
+    density = jnp.maximum(density, mean / _LONGEST)
+    mass = jnp.concatenate([jnp.zeros(1, mesh.dtype), jnp.cumsum(mesh * density)])
+    ends = jnp.concatenate([jnp.zeros(1, mesh.dtype), jnp.cumsum(mesh)])
+    shares = jnp.linspace(0.0, 1.0, mesh.size + 1, dtype=mesh.dtype) * mass[-1]
+    cuts = jnp.interp(shares, mass, ends / ends[-1])
+    regular = jnp.where(mass[-1] > 0, jnp.diff(cuts), 1.0 / mesh.size)
+    return regular / jnp.sum(regular)
+
+
+def unknowns(places: Any, period: Any, value: Any) -> Unknowns:
+    """The flat vector of a cycle."""
+    flat = jnp.asarray(places).reshape(-1)
+    rest = jnp.stack([jnp.asarray(period, flat.dtype), jnp.asarray(value, flat.dtype)])
+    return jnp.concatenate([flat, rest])

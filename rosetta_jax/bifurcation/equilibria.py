@@ -1,0 +1,312 @@
+"""Branches of equilibria along a parameter, through folds, with their stability and what happens on them.
+
+The branch is followed by pseudo-arclength (`rosetta_jax.bifurcation.pseudo_arclength`). Where its tangent turns
+back is a fold, where a pair of characteristic roots crosses the imaginary axis a Hopf point; both are then solved
+for exactly (`rosetta_jax.bifurcation.points`), and a Hopf point is super- or subcritical by the sign of the cubic
+coefficient of its normal form (`rosetta_jax.bifurcation.normal_form`).
+"""
+
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosetta_jax._precision import full_precision
+from rosetta_jax._types import Array, Complex, Float
+from rosetta_jax.bifurcation.family import Family, Parameter, family, label
+from rosetta_jax.bifurcation.normal_form import NormalForm, normal_form
+from rosetta_jax.bifurcation.points import (
+    Fold,
+    HopfSolution,
+    mode_at,
+    solve_fold,
+    solve_hopf,
+)
+from rosetta_jax.bifurcation.pseudo_arclength import (
+    CLOSED,
+    FULL,
+    LIMIT,
+    LOST,
+    Curve,
+    Problem,
+    Unknowns,
+    along_parameter,
+    follow,
+)
+from rosetta_jax.bifurcation.roots import characteristic_roots
+from rosetta_jax.linear import fixed_point
+from rosetta_jax.network import Network
+from rosetta_jax.results import Status
+from rosetta_jax.system import Rung
+
+# A root of so small an imaginary part, of its size, does not turn.
+_STRAIGHT = 1e-6
+_REASONS = {
+    LOST: "the branch was lost: no further point was found however short the step",
+    LIMIT: "the branch reached a limit of the parameter",
+    CLOSED: "the branch closed upon itself",
+    FULL: "the branch was cut off at the most points",
+}
+
+
+class Equilibria(Problem):
+    """The equilibria of a family of one parameter: states and parameter."""
+
+    family: Family
+
+    def residual(self, z: Unknowns) -> Array:
+        return self.family.drift(z[:-1], z[-1:])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Hopf:
+    """Where a pair of characteristic roots crosses the imaginary axis: a cycle is born.
+
+    `value` of the parameter, `frequency` (Hz), whether the cycle is born stable (`supercritical`), the `state`,
+    the `normal_form`, the `signal` (nodes,) and the flat state `x`.
+    """
+
+    value: float
+    frequency: float
+    supercritical: bool
+    state: Any
+    x: np.ndarray
+    signal: np.ndarray
+    normal_form: NormalForm
+    solution: HopfSolution
+    family: Family
+
+    @property
+    def label(self) -> str:
+        """HB+ or HB−, as the paper marks them."""
+        return "HB+" if self.supercritical else "HB−"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Branch:
+    """Equilibria along a parameter.
+
+    `values` (points,) of the parameter, `states` (points, components * nodes) flat, `signals` (points, nodes),
+    `roots` (points, roots) the rightmost characteristic roots (1/s), `folds` and `hopfs` in the order of the
+    branch, `ending` in words, `complete` where it ends at a limit or closes.
+    """
+
+    family: Family
+    values: Float[np.ndarray, " points"]
+    states: Float[np.ndarray, "points n"]
+    signals: Float[np.ndarray, "points nodes"]
+    roots: Complex[np.ndarray, "points roots"]
+    folds: tuple[Fold, ...]
+    hopfs: tuple[Hopf, ...]
+    ending: str
+    complete: bool
+
+    @property
+    def stable(self) -> np.ndarray:
+        """Where all characteristic roots lie left of the axis."""
+        return np.real(self.roots).max(axis=1) < 0
+
+    @property
+    def unstable_modes(self) -> np.ndarray:
+        """How many characteristic roots lie right of the axis."""
+        return (np.real(self.roots) > 0).sum(axis=1)
+
+    @property
+    def parameter(self) -> str:
+        """The parameter, in words."""
+        return label(self.family)
+
+    def state(self, point: int) -> Any:
+        """The rung's state at one point."""
+        return self.family.state(jnp.asarray(self.states[point]))
+
+    def at(self, value: float) -> list[np.ndarray]:
+        """The flat states of all equilibria of the branch at one value, between its points by straight lines."""
+        below, above = self.values[:-1], self.values[1:]
+        inside = ((below - value) * (above - value) <= 0) & (below != above)
+        share = (value - below[inside]) / (above[inside] - below[inside])
+        first, second = self.states[:-1][inside], self.states[1:][inside]
+        return list(first + share[:, None] * (second - first))
+
+
+def continuation(
+    system: Network | Rung,
+    parameter: Parameter,
+    limits: tuple[float, float],
+    *,
+    inputs: Any = None,
+    start: Any = None,
+    longest: float = 0.02,
+    most: int = 1000,
+) -> Branch:
+    """The branch of equilibria that begins at the lower limit of a parameter.
+
+    `parameter` is a path, `"bias"` of a rung or `"rung.bias"` of a network, or several paths that are moved
+    together; where it varies by region all regions take the one value. `inputs` are constant inputs at the rung's
+    ports, `start` a state to begin the search from; `longest` is the longest step, of the range of the parameter
+    and of the sizes of the state, `most` the most points. Drive, field and noise are left out. float64 is
+    recommended.
+
+    Raises `KeyError` for a path that is not there, `ValueError` for limits that are no range and where there is no
+    equilibrium at the lower limit.
+    """
+    of = family(system, (parameter,), inputs)
+    low, high = _range(limits)
+    x = _begin(of, low, start)
+    problem, z = Equilibria(of), jnp.append(x, jnp.asarray(low, x.dtype))
+    curve = follow(problem, z, along_parameter(problem, z), (low, high), longest=longest, most=most)
+    return _branch(of, curve)
+
+
+def _range(limits: Any) -> tuple[float, float]:
+    low, high = (float(each) for each in limits)
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise ValueError(f"`limits` must be two numbers, the lower first, got {limits!r}.")
+    return low, high
+
+
+def _begin(of: Family, value: float, start: Any) -> Array:
+    dtype = of.network.connectome.weights.dtype
+    network = of.at(jnp.asarray([value], dtype))
+    found = fixed_point(network, inputs=of.inputs, start=start)
+    if int(found.status) != Status.ok:
+        raise ValueError(_nothing(of, value))
+    return of.flat(found.state)
+
+
+def _nothing(of: Family, value: float) -> str:
+    return (
+        f"no equilibrium was found at {label(of)} = {value:g}: give `start`, a state nearer to one, or "
+        "begin elsewhere."
+    )
+
+
+def _branch(of: Family, curve: Curve) -> Branch:
+    states, values = curve.points[:, :-1], curve.values
+    roots = _roots(of, states, values)
+    signals = np.asarray(_signals(of, jnp.asarray(states), jnp.asarray(values[:, None])))
+    return Branch(
+        of,
+        values,
+        states,
+        signals,
+        roots,
+        tuple(_folds(of, curve)),
+        tuple(_hopfs(of, states, values, roots)),
+        _REASONS[curve.reason],
+        curve.reason in (LIMIT, CLOSED),
+    )
+
+
+def _roots(of: Family, states: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The rightmost characteristic roots at each point, as many everywhere."""
+    if not of.delayed:
+        matrices = _jacobians(of, jnp.asarray(states), jnp.asarray(values[:, None]))
+        found = np.linalg.eigvals(np.asarray(matrices)).astype(complex)
+        order = np.argsort(-np.real(found), axis=1, kind="stable")
+        return np.take_along_axis(found, order, axis=1)
+    each = [
+        characteristic_roots(of, jnp.asarray(x), jnp.asarray([value]))
+        for x, value in zip(states, values, strict=True)
+    ]
+    fewest = min(map(len, each))
+    return np.array([roots[:fewest] for roots in each])
+
+
+@eqx.filter_jit
+@full_precision
+def _jacobians(of: Family, states: Array, values: Array) -> Array:
+    return jax.lax.map(lambda at: jax.jacfwd(of.drift)(*at), (states, values))
+
+
+@eqx.filter_jit
+@full_precision
+def _signals(of: Family, states: Array, values: Array) -> Array:
+    return jax.lax.map(lambda at: of.signal(*at), (states, values))
+
+
+def _folds(of: Family, curve: Curve) -> list[Fold]:
+    """Where the tangent turns back along the parameter."""
+    found = []
+    for place in np.flatnonzero(np.diff(np.sign(curve.tangents[:, -1])) != 0):
+        near = place + int(np.argmin(np.abs(curve.tangents[place : place + 2, -1])))
+        point = curve.points[near]
+        shape = curve.tangents[near, :-1]
+        solved = solve_fold(
+            of,
+            jnp.asarray(point[:-1]),
+            jnp.asarray(shape / np.abs(shape).max()),
+            jnp.asarray(point[-1]),
+        )
+        if solved.found:
+            found.append(_fold(of, solved))
+    return found
+
+
+def _fold(of: Family, solved: Any) -> Fold:
+    values = solved.value[None]
+    return Fold(
+        float(solved.value),
+        of.state(solved.x),
+        np.asarray(solved.x),
+        np.asarray(solved.shape),
+        np.asarray(of.signal(solved.x, values)),
+        of,
+    )
+
+
+def _hopfs(of: Family, states: np.ndarray, values: np.ndarray, roots: np.ndarray) -> list[Hopf]:
+    """Where a pair of roots crosses the axis between two points."""
+    found: list[Hopf] = []
+    turning = (np.imag(roots) > _STRAIGHT * np.abs(roots)) & (np.real(roots) > 0)
+    counts = turning.sum(axis=1)
+    for place in np.flatnonzero(np.diff(counts) != 0):
+        here: list[Hopf] = []
+        for guess, near in _crossings(roots[place], roots[place + 1]):
+            hopf = hopf_near(of, states[place + near], float(values[place + near]), guess)
+            if hopf is not None and not _known(hopf, found + here):
+                here.append(hopf)
+        onward = values[place + 1] >= values[place]
+        found += sorted(here, key=lambda hopf: hopf.value if onward else -hopf.value)
+    return found
+
+
+def _crossings(first: np.ndarray, second: np.ndarray) -> list[tuple[complex, int]]:
+    """Pairs that may have crossed the axis between two points, the nearest to it first, and at which end."""
+    ends = [(root, end) for end, roots in enumerate((first, second)) for root in roots]
+    ends = [each for each in ends if each[0].imag > _STRAIGHT * abs(each[0])]
+    return sorted(ends, key=lambda each: abs(each[0].real) / abs(each[0]))[:4]
+
+
+def _known(hopf: Hopf, others: list[Hopf]) -> bool:
+    return any(
+        abs(hopf.value - other.value) < 1e-6 * (1 + abs(hopf.value))
+        and abs(hopf.frequency - other.frequency) < 1e-6 * other.frequency
+        and np.allclose(hopf.x, other.x, rtol=1e-5, atol=1e-8)
+        for other in others
+    )
+
+
+def hopf_near(of: Family, x: np.ndarray, value: float, root: complex) -> Hopf | None:
+    """The Hopf point near an equilibrium with a characteristic root near the axis, None where there is none."""
+    shape = mode_at(of, x, value, root)
+    solved = solve_hopf(
+        of, jnp.asarray(x), jnp.asarray(shape), jnp.asarray(root.imag), jnp.asarray(value)
+    )
+    if not (solved.found and solved.omega > _STRAIGHT * abs(root)):
+        return None
+    form = normal_form(of, solved)
+    return Hopf(
+        float(solved.value),
+        float(solved.omega) / (2 * np.pi),
+        bool(form.gamma > 0),
+        of.state(solved.x),
+        np.asarray(solved.x),
+        np.asarray(of.signal(solved.x, solved.value[None])),
+        form,
+        solved,
+        of,
+    )
