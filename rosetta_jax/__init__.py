@@ -10,6 +10,7 @@ from rosetta_jax import inference as inference
 from rosetta_jax import linear as linear
 from rosetta_jax import observe as observe
 from rosetta_jax import synthetic as synthetic
+from rosetta_jax import translation as translation
 from rosetta_jax.forcing import Constant as Constant
 from rosetta_jax.forcing import Field as Field
 from rosetta_jax.forcing import FunctionDrive as FunctionDrive
@@ -80,6 +81,7 @@ from rosetta_jax.system import Rung as Rung
 from rosetta_jax.system import component as component
 from rosetta_jax.system import describe as describe
 from rosetta_jax.system import port as port
+from rosetta_jax.translation import translate as translate
 from rosetta_jax.working_points import working_brain as working_brain
 
 

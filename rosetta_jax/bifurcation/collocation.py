@@ -149,6 +149,30 @@ class Orbit(Problem):
 
         return jax.lax.scan(chained, jnp.eye(n, dtype=z.dtype), slope.from_first)[0]
 
+    def adjoint(self, z: Unknowns) -> Places:
+        r"""The periodic solution of $Z' = -T\,(\partial_x f)^T Z$ about a cycle, with $\langle Z, f\rangle = 1$.
+
+        It starts as the left eigenvector of the monodromy matrix of the multiplier one.
+        """
+        n = self.family.size
+        start = jnp.linalg.svd(self.monodromy(z) - jnp.eye(n, dtype=z.dtype))[0][:, -1]
+        start = start / jnp.sum(start * self.family.drift(z[:n], z[-1:]))
+        read = jnp.asarray(_matrices()[0], z.dtype)
+
+        def interval(at: tuple[Array, Array]) -> Array:
+            places, length = at
+            drift = jax.jacfwd(lambda x: self.family.drift(x, z[-1:]))
+            matrix = _matrix(-jnp.swapaxes(jax.vmap(drift)(read @ places), 1, 2), length, z[-2])
+            return -jnp.linalg.solve(matrix[:, n:], matrix[:, :n])
+
+        inside = jax.lax.map(interval, (whole(self.places(z)), self.mesh))
+
+        def chained(first: Array, each: Array) -> tuple[Array, Array]:
+            along = each @ first
+            return along[-n:], jnp.concatenate([first, along[:-n]])
+
+        return jax.lax.scan(chained, start, inside)[1].reshape(self.intervals, DEGREE, n)
+
     def _phase_row(self) -> Array:
         """The weights of places in the integral that fixes the phase."""
         read, _, gauss = _matrices()
@@ -163,7 +187,7 @@ class Orbit(Problem):
         self, places: Array, length: Scalar, period: Scalar, value: Scalar
     ) -> tuple[Array, Slope]:
         read, slopes, _ = (jnp.asarray(each, places.dtype) for each in _matrices())
-        count, n = DEGREE, places.shape[-1]
+        n = places.shape[-1]
 
         def fields(at: Array) -> tuple[Array, Array, Array]:
             def drift(x: Array, value: Scalar) -> Array:
@@ -177,16 +201,25 @@ class Orbit(Problem):
 
         field, jacobian, pushed = jax.vmap(fields)(read @ places)
         residual = slopes @ places / length - period * field
-        one = jnp.eye(n, dtype=places.dtype)[None, None]
-        matrix = slopes[:, :, None, None] / length * one
-        matrix = matrix - period * read[:, :, None, None] * jacobian[:, None]
-        matrix = matrix.transpose(0, 2, 1, 3).reshape(count * n, (count + 1) * n)
+        matrix = _matrix(jacobian, length, period)
         rest = jnp.stack([field.reshape(-1), period * pushed.reshape(-1)], axis=1)
         inverse = jnp.linalg.inv(matrix[:, n:])
         columns = inverse @ jnp.concatenate([-matrix[:, :n], rest], axis=1)
         return residual.reshape(-1), Slope(
             columns[:, :n], columns[:, n], columns[:, n + 1], inverse
         )
+
+
+def _matrix(
+    jacobian: Float[Array, "degree n n"], length: Scalar, period: Scalar
+) -> Float[Array, "inner places"]:
+    """The linearised equations at the Gauss points of an interval, of its places."""
+    read, slopes, _ = (jnp.asarray(each, jacobian.dtype) for each in _matrices())
+    n = jacobian.shape[-1]
+    one = jnp.eye(n, dtype=jacobian.dtype)[None, None]
+    matrix = slopes[:, :, None, None] / length * one
+    matrix = matrix - period * read[:, :, None, None] * jacobian[:, None]
+    return matrix.transpose(0, 2, 1, 3).reshape(DEGREE * n, (DEGREE + 1) * n)
 
 
 @cache

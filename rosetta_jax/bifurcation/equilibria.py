@@ -34,6 +34,7 @@ from rosetta_jax.bifurcation.pseudo_arclength import (
     Problem,
     Unknowns,
     along_parameter,
+    corrected,
     follow,
 )
 from rosetta_jax.bifurcation.roots import characteristic_roots
@@ -159,6 +160,14 @@ def continuation(
     problem, z = Equilibria(of), jnp.append(x, jnp.asarray(low, x.dtype))
     curve = follow(problem, z, along_parameter(problem, z), (low, high), longest=longest, most=most)
     return _branch(of, curve)
+
+
+@eqx.filter_jit
+@full_precision
+def equilibrium_near(of: Family, x: Array, values: Array) -> tuple[Array, Array]:
+    """The equilibrium nearest to a state by Newton's method, stable or not, and whether there is one."""
+    z, good = corrected(Equilibria(of), jnp.append(x, values))
+    return z[:-1], good
 
 
 def _range(limits: Any) -> tuple[float, float]:

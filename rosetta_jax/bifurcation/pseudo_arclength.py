@@ -139,6 +139,14 @@ def along_parameter(problem: Problem, z: Unknowns) -> Unknowns:
     return problem.solve(problem.linearised(z)[1], last, last[:, None])[:, 0]
 
 
+def corrected(problem: Problem, z: Unknowns) -> tuple[Unknowns, Bool[Array, ""]]:
+    """The solution near `z` at the same parameter, and whether there is one."""
+    last = jnp.zeros_like(z).at[-1].set(1.0)
+    sizes = _sized(problem.sizes(z), jnp.ones((), z.dtype))
+    found, _, good, _ = _newton(problem, z, last, jnp.zeros((), z.dtype), z, sizes)
+    return found, good
+
+
 def turn(
     problem: Problem, z: Unknowns, tangent: Unknowns, extent: Scalar
 ) -> tuple[Unknowns, Bool[Array, ""]]:
@@ -156,7 +164,8 @@ def turn(
         low, at_low, high, at_high, turned = carry[:5]
         share = at_low / jnp.where(turned, at_low - at_high, 1.0)
         length = jnp.where(turned, low + share * (high - low), 2 * high)
-        found, along, good, _ = _newton(problem, z + length * tangent, row, length, z, sizes)
+        guess = z + length * tangent
+        found, along, good = _newton(problem, guess, row, length, z, sizes)[:3]
         slope = _unit(weights, along)[-1]
         same = jnp.sign(slope) == jnp.sign(at_low)
         now = turned | (good & ~same)

@@ -1,0 +1,214 @@
+r"""The cycle on which a network settles, to rounding, and how its phase answers to a push.
+
+A simulation finds about where the cycle lies; collocation (`rosetta_jax.bifurcation.collocation`) finds it. Its
+phase $\varphi = 2\pi s$ runs evenly; a push $\delta x$ at phase $\varphi$ advances it by $Z(\varphi)\cdot\delta
+x$, where the response $Z$ is the periodic solution of the adjoint equation $\dot Z = -(\partial_x f)^T Z$ with
+$Z\cdot f = 2\pi/T$ (Malkin 1949; Ermentrout and Terman, Mathematical Foundations of Neuroscience, chapter 8).
+"""
+
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosetta_jax import _checks
+from rosetta_jax._precision import full_precision
+from rosetta_jax._types import Array, Bool, Complex, Float, Scalar
+from rosetta_jax.bifurcation.collocation import (
+    DEGREE,
+    Orbit,
+    Places,
+    between,
+    fine,
+    slopes_of,
+    unknowns,
+    whole,
+)
+from rosetta_jax.bifurcation.cycles import highest, others
+from rosetta_jax.bifurcation.family import Family, family
+from rosetta_jax.bifurcation.pseudo_arclength import Unknowns, corrected
+from rosetta_jax.network import Network
+from rosetta_jax.system import Rung
+
+# A state has come back where it differs by no more than this, of the range of each component.
+_RETURNED = 0.03
+# A swing of no more than this of its size is none.
+_STILL = 1e-4
+# Passes of the middle that a period may have, and rounds of Newton's method, each on a better mesh.
+_PASSES, _ROUNDS = 24, 4
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cycle:
+    """A periodic orbit: `period` (s), lowest and highest signal (nodes,), Floquet `multipliers` (n,).
+
+    `mesh` and `places` hold it as a piecewise polynomial.
+    """
+
+    family: Family
+    period: float
+    low: Float[np.ndarray, " nodes"]
+    high: Float[np.ndarray, " nodes"]
+    multipliers: Complex[np.ndarray, " n"]
+    mesh: Float[Array, " intervals"]
+    places: Places
+
+    @property
+    def frequency(self) -> float:
+        """Turns a second (Hz)."""
+        return 1 / self.period
+
+    @property
+    def stable(self) -> bool:
+        """Whether all multipliers but the trivial one lie within the unit circle."""
+        return bool(np.abs(others(self.multipliers)).max(initial=0.0) < 1)
+
+    @property
+    def attraction(self) -> float:
+        """How fast perturbations decay onto the cycle (1/s), below zero where they grow."""
+        return float(-np.log(np.abs(others(self.multipliers)).max(initial=0.0)) / self.period)
+
+    def states(self, phases: Any) -> Float[np.ndarray, "phases n"]:
+        """The flat states at phases (rad)."""
+        shares = jnp.mod(jnp.asarray(phases, self.mesh.dtype) / (2 * jnp.pi), 1.0)
+        return np.asarray(between(self.mesh, whole(self.places), shares))
+
+
+def limit_cycle(
+    system: Network | Rung,
+    *,
+    inputs: Any = None,
+    start: Any = None,
+    settle: float = 20.0,
+    dt: float = 1e-4,
+    intervals: int = 60,
+) -> Cycle:
+    """The cycle on which `system` settles, without drive, field and noise.
+
+    `inputs` are constant inputs at the rung's ports; `start` a state to begin from; the first `settle` seconds, in
+    steps of `dt` (s), only say about where the cycle is. Raises `ValueError` where the run ends at rest, where it
+    never comes back (a chaotic or quasi-periodic orbit), and for networks with delays.
+    """
+    of = family(system, ((),), inputs)
+    if of.delayed:
+        raise ValueError("`system` has delays: its cycles are not followed, simulate it instead.")
+    settle, dt = _checks.known("settle", settle, "s"), _checks.known("dt", dt, "s")
+    x = of.flat(of.network.start() if start is None else start)
+    steps = round(settle / dt)
+    times = dt * np.arange(steps // 2)
+    states = np.asarray(_run(of, x, jnp.asarray(dt, x.dtype), steps - steps // 2, steps // 2))
+    signal = np.asarray(jax.vmap(lambda x: of.signal(x, jnp.zeros(1)))(jnp.asarray(states)))
+    begin, end = _one_turn(times, states, signal[:, np.argmax(np.ptp(signal, axis=0))])
+    shares = np.linspace(begin, end, intervals * DEGREE, endpoint=False)
+    places = np.stack([np.interp(shares, times, each) for each in states.T], axis=1)
+    return cycle_near(of, places.reshape(intervals, DEGREE, -1), end - begin)
+
+
+def cycle_near(of: Family, places: Any, period: float, value: float = 0.0) -> Cycle:
+    """The cycle near a guess of its places, at one value of the parameter. Raises `ValueError` without one."""
+    guess = jnp.asarray(places, of.network.connectome.weights.dtype)
+    found, mesh, good = _collocated(of, guess, jnp.asarray(period), jnp.asarray(value))
+    if not good:
+        raise ValueError(
+            f"no cycle was found near one of a period of {period:g} s: it may be coming to rest; let it settle "
+            "for longer, or take more `intervals`."
+        )
+    low, high, monodromy = (np.asarray(each) for each in _looked_at(of, mesh, found))
+    return Cycle(
+        of,
+        float(found[-2]),
+        low,
+        high,
+        np.linalg.eigvals(monodromy).astype(complex),
+        mesh,
+        found[:-2].reshape(mesh.size, DEGREE, -1),
+    )
+
+
+@eqx.filter_jit
+@full_precision
+def phase_response(cycle_of: Family, mesh: Array, places: Places, period: Scalar) -> Places:
+    r"""How much a push of each component advances the phase (rad), at the places of a cycle."""
+    z = unknowns(places, period, jnp.zeros_like(period))
+    problem = Orbit(cycle_of, mesh, slopes_of(mesh, whole(places)), period)
+    return 2 * jnp.pi / period * problem.adjoint(z)
+
+
+@eqx.filter_jit
+@full_precision
+def _run(of: Family, x: Array, dt: Scalar, dropped: int, kept: int) -> Float[Array, "times n"]:
+    """The states at the end of a run, by classical Runge-Kutta steps."""
+    places = jnp.asarray([0.0, 0.5, 0.5, 1.0], x.dtype)
+    weights = jnp.asarray([1 / 6, 1 / 3, 1 / 3, 1 / 6], x.dtype)
+
+    def step(x: Array, _: None) -> tuple[Array, Array]:
+        def stage(carry: tuple[Array, Array], at: tuple[Scalar, Scalar]) -> tuple[Any, None]:
+            slope, total = carry
+            slope = of.drift(x + at[0] * dt * slope, jnp.zeros(1, x.dtype))
+            return (slope, total + at[1] * slope), None
+
+        still = jnp.zeros_like(x)
+        (_, total), _ = jax.lax.scan(stage, (still, still), (places, weights))
+        return x + dt * total, x
+
+    x = jax.lax.fori_loop(0, dropped, lambda _, x: step(x, None)[0], x)
+    return jax.lax.scan(step, x, None, length=kept)[1]
+
+
+def _one_turn(times: np.ndarray, states: np.ndarray, signal: np.ndarray) -> tuple[float, float]:
+    """When a run last turned: the two last passes of the middle at which all components were the same."""
+    if not np.isfinite(states).all():
+        raise ValueError("`system` left all bounds while it settled: take a smaller `dt`.")
+    middle, swing = (signal.max() + signal.min()) / 2, np.ptp(signal)
+    if swing <= _STILL * max(np.abs(signal).max(), 1e-12):
+        raise ValueError(
+            "`system` settles at rest and has no cycle there: move a parameter beyond its Hopf point "
+            "(rj.bifurcation.continuation finds it), or give another `start`."
+        )
+    up = np.flatnonzero((signal[:-1] < middle) & (signal[1:] >= middle))[-_PASSES:]
+    share = (middle - signal[up]) / (signal[up + 1] - signal[up])
+    passes = times[up] + share * (times[1] - times[0])
+    there = states[up] + share[:, None] * (states[up + 1] - states[up])
+    size = np.where(np.ptp(states, axis=0) > 0, np.ptp(states, axis=0), 1.0)
+    for earlier in range(len(up) - 2, -1, -1):
+        if np.abs((there[earlier] - there[-1]) / size).max() < _RETURNED:
+            return float(passes[earlier]), float(passes[-1])
+    raise ValueError(
+        f"`system` does not come back to where it was within the last {len(up)} passes of its middle: let it "
+        "`settle` longer; if that does not help the orbit is quasi-periodic or chaotic (rj.lyapunov_exponent "
+        "tells) and has no period."
+    )
+
+
+@eqx.filter_jit
+@full_precision
+def _collocated(
+    of: Family, places: Places, period: Scalar, value: Scalar
+) -> tuple[Unknowns, Array, Bool[Array, ""]]:
+    """The cycle near a guess, on a mesh that suits it."""
+    dtype = places.dtype
+    period, value = period.astype(dtype), value.astype(dtype)
+    mesh = jnp.full(places.shape[0], 1.0 / places.shape[0], dtype)
+
+    def again(carry: Any, _: None) -> tuple[Any, None]:
+        z, mesh, _ = carry
+        here = Orbit(of, mesh, slopes_of(mesh, whole(z[:-2].reshape(places.shape))), z[-2])
+        problem, z = here.adapted(z, jnp.zeros_like(z))[:2]
+        z, good = corrected(problem, z)
+        return (z, problem.mesh, good), None
+
+    start = unknowns(places, period, value), mesh, jnp.zeros((), bool)
+    (z, mesh, good), _ = jax.lax.scan(again, start, None, length=_ROUNDS)
+    return z, mesh, good & (z[-2] > 0)
+
+
+@eqx.filter_jit
+@full_precision
+def _looked_at(of: Family, mesh: Array, z: Unknowns) -> tuple[Array, Array, Array]:
+    problem = Orbit(of, mesh, slopes_of(mesh, whole(z[:-2].reshape(mesh.size, DEGREE, -1))), z[-2])
+    states = between(mesh, whole(problem.places(z)), fine(mesh))
+    signal = jax.vmap(lambda x: of.signal(x, z[-1:]))(states)
+    return -highest(-signal), highest(signal), problem.monodromy(z)

@@ -1,0 +1,220 @@
+r"""The error of a translation to a planar rung, measured: source and target side by side.
+
+Where the source is at rest both have exact spectra, compared about the peak. Where a lone node oscillates its
+cycle is known to rounding by collocation, and with it its frequency, its amplitude, and by its phase response $Z$
+the width of the 1:1 tongue that a weak input $\varepsilon\cos\Omega t$ opens, $\varepsilon|Z_1|$ to either side.
+Oscillating networks are simulated.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosetta_jax._precision import full_precision
+from rosetta_jax._types import Array, Spectrum
+from rosetta_jax.bifurcation.collocation import between, whole
+from rosetta_jax.bifurcation.family import Family, family
+from rosetta_jax.bifurcation.limit_cycle import Cycle, cycle_near, phase_response
+from rosetta_jax.forcing import WhiteNoise
+from rosetta_jax.linear import FixedPoint, fixed_point, stability
+from rosetta_jax.linear.fixed_point import linearised
+from rosetta_jax.linear.spectrum import Linearisation, power_density
+from rosetta_jax.network import Network
+from rosetta_jax.results import Status
+from rosetta_jax.simulation import simulate
+from rosetta_jax.system import unstack_state
+from rosetta_jax.translation.modes import Modes, lone
+from rosetta_jax.translation.translated import Compared
+
+# Spectra are compared at so many frequencies, up to so many widths of the peak beside it.
+_FREQUENCIES, _WIDTHS = 81, 3.0
+# Intervals of a cycle, samples of its phase response, steps a turn of a simulated one.
+_INTERVALS, _SAMPLES, _STEPS = 60, 512, 200
+# Growth times that a simulated network is given, and its longest run (s).
+_GROWTHS, _LONGEST = 20.0, 60.0
+# The share of a run that is looked at, and the golden ratio, by which phases are spread.
+_LAST, _GOLDEN = 0.25, 0.6180339887498949
+
+
+def compared(source: Network, target: Network, signal: Any, found: Modes) -> Mapping[str, Compared]:
+    """What the source does and the target predicts: spectra at rest, cycles beyond onset."""
+    at_rest = stability(source, found.point)
+    if int(at_rest.status) == Status.ok and int(at_rest.unstable_modes) == 0:
+        return _spectra(source, target, found)
+    if source.nodes == 1:
+        return _cycles(source, target, signal, found)
+    return _runs(source, target, signal, found)
+
+
+def _spectra(source: Network, target: Network, found: Modes) -> Mapping[str, Compared]:
+    """The peak of the exact spectra, averaged over nodes, and how far apart they lie about it."""
+    if source.noise is None:
+        pushed = sum(np.abs(found.inputs[name]) ** 2 for name in source.rung.noise_ports)
+        source = with_noise(source, WhiteNoise(1.0))
+        target = with_noise(target, WhiteNoise(jnp.asarray(np.sqrt(pushed / 2))))
+    leading = found.root[np.argmax(found.growth)]
+    half = _WIDTHS * max(abs(leading.real), 0.01 * leading.imag, np.ptp(found.omega))
+    low = max(leading.imag - half, 0.05 * leading.imag)
+    hertz = jnp.linspace(low, leading.imag + half, _FREQUENCIES) / (2 * math.pi)
+    points = found.point, fixed_point(target)
+    densities = [
+        np.asarray(_density(network, point, hertz)).mean(axis=1)
+        for network, point in zip((source, target), points, strict=True)
+    ]
+    places = [int(np.argmax(each)) for each in densities]
+    peaks = [float(hertz[place]) for place in places]
+    heights = [float(each.max()) for each in densities]
+    power = [float(np.trapezoid(each, np.asarray(hertz))) for each in densities]
+    apart = float(np.abs(10 * np.log10(densities[1] / densities[0])).mean())
+    return {
+        "peak frequency": Compared(peaks[0], peaks[1], "Hz"),
+        "peak density": Compared(heights[0], heights[1], "signal²/Hz"),
+        "power about the peak": Compared(power[0], power[1], "signal²"),
+        "spectra apart, mean": Compared(0.0, apart, "dB"),
+    }
+
+
+@eqx.filter_jit
+@full_precision
+def _density(network: Network, point: FixedPoint, hertz: Array) -> Spectrum:
+    """The one-sided power density about a fixed point."""
+    about = Linearisation(network, point, linearised(network, point, network.noise_ports))
+    return 2 * power_density(about, 2 * jnp.pi * hertz)
+
+
+def _cycles(source: Network, target: Network, signal: Any, found: Modes) -> Mapping[str, Compared]:
+    """Frequency, amplitude and tongue of the cycle itself beside those of the target's circle."""
+    rung: Any = target.rung
+    alpha, omega, gamma, beta = (
+        float(np.asarray(getattr(rung, name)).reshape(-1)[0])
+        for name in ("alpha", "omega", "gamma", "beta")
+    )
+    radius, shear = math.sqrt(alpha / gamma), beta / gamma
+    predicted = omega - alpha * shear
+    node, inputs = lone(source, found, 0)
+    of = family(node, ((),), inputs)
+    cycle = _true_cycle(of, found, radius, predicted)
+    angles = 2 * np.pi * np.arange(_SAMPLES) / _SAMPLES
+    plane = jax.vmap(lambda x, y: rung.State(x=x, y=y))(
+        jnp.asarray(radius * np.cos(angles))[:, None], jnp.asarray(radius * np.sin(angles))[:, None]
+    )
+    swing = float(np.ptp(np.asarray(signal(plane))) / 2)
+    found_errors = {
+        "frequency": Compared(cycle.frequency, predicted / (2 * math.pi), "Hz"),
+        "amplitude": Compared(float(cycle.high[0] - cycle.low[0]) / 2, swing, "signal"),
+    }
+    for port, pushed in found.inputs.items():
+        wide = abs(pushed[0]) / (2 * radius) * math.hypot(1.0, shear)
+        exact = float(abs(harmonics(cycle, port)[1]))
+        if exact > 0:
+            name = f"tongue, half-width by {port}"
+            found_errors[name] = Compared(exact, wide, "rad/s a unit")
+    return found_errors
+
+
+def _true_cycle(of: Family, found: Modes, radius: float, omega: float) -> Cycle:
+    """The cycle that collocation finds from the circle."""
+    angles = 2 * np.pi * np.arange(4 * _INTERVALS) / (4 * _INTERVALS)
+    swing = np.real(np.exp(1j * angles)[:, None] * found.right[0] / found.observed[0]) * radius
+    middle = np.concatenate([np.asarray(each) for each in jax.tree.leaves(found.point.state)])
+    places = (middle + swing).reshape(_INTERVALS, 4, -1)
+    return cycle_near(of, places, 2 * math.pi / omega)
+
+
+def harmonics(cycle: Cycle, port: str) -> np.ndarray:
+    r"""Fourier coefficients of the phase response to a port, $Z = \sum_k Z_k e^{ik\varphi}$ (rad/s a unit)."""
+    return np.asarray(_harmonics(cycle.family, cycle.mesh, cycle.places, cycle.period, port))
+
+
+def _harmonics(of: Family, mesh: Any, places: Any, period: float, port: str) -> np.ndarray:
+    response = phase_response(of, mesh, places, jnp.asarray(period))
+    shares = jnp.asarray(np.arange(_SAMPLES) / _SAMPLES)
+    states = between(mesh, whole(places), shares)
+    pushes = between(mesh, whole(response), shares)
+
+    @eqx.filter_jit
+    def pushed(states: Any) -> Any:
+        def drift(x: Any, unit: Any) -> Any:
+            inputs = eqx.tree_at(
+                lambda each: getattr(each, port), of.inputs, getattr(of.inputs, port) + unit
+            )
+            changed = eqx.tree_at(lambda each: each.inputs, of, inputs)
+            return changed.drift(x, jnp.zeros(1, x.dtype))
+
+        zero = jnp.zeros((), states.dtype)
+        return jax.vmap(lambda x: jax.jvp(lambda u: drift(x, u), (zero,), (zero + 1,))[1])(states)
+
+    along = np.sum(np.asarray(pushes) * np.asarray(pushed(states)), axis=1)
+    return np.fft.fft(along) / _SAMPLES
+
+
+def _runs(source: Network, target: Network, signal: Any, found: Modes) -> Mapping[str, Compared]:
+    """Both simulated until they have grown."""
+    growth = float(np.max(found.growth))
+    hertz = float(np.mean(found.omega)) / (2 * math.pi)
+    lasting = min(_GROWTHS / max(growth, _GROWTHS / _LONGEST), _LONGEST)
+    return runs(source, target, signal, _begun(source, target, found), hertz, lasting)
+
+
+def runs(
+    source: Network, target: Network, signal: Any, begun: Any, hertz: float, lasting: float
+) -> Mapping[str, Compared]:
+    """Frequency, amplitude and phases of both, simulated without noise for `lasting` s from like pasts."""
+    dt = 1 / (_STEPS * hertz)
+    steps = round(lasting / dt)
+    duration, kept = steps * dt, round(_LAST * steps)
+    run = simulate(with_noise(source, None), duration, dt, past=begun[0], save=("signal",))
+    image = simulate(with_noise(target, None), duration, dt, past=begun[1], save=("states",))
+    series = [np.asarray(each)[-kept:] for each in (run.signal, signal(image.states))]
+    frequencies, sizes, phases = zip(*(_rhythm(each, dt) for each in series), strict=True)
+    order = [float(np.abs(np.exp(1j * each).mean())) for each in phases]
+    apart = float(np.abs(np.angle(np.exp(1j * (phases[1] - phases[0])))).max())
+    return {
+        "frequency": Compared(frequencies[0], frequencies[1], "Hz"),
+        "amplitude, mean": Compared(float(sizes[0].mean()), float(sizes[1].mean()), "signal"),
+        "order parameter": Compared(order[0], order[1], ""),
+        "largest error of a phase": Compared(0.0, apart, "rad"),
+    }
+
+
+def _begun(source: Network, target: Network, found: Modes) -> tuple[Any, Any]:
+    """The same past for both: each node on its circle, at phases that have nothing in common."""
+    rung: Any = target.rung
+    growth = np.maximum(found.growth, 0.0)
+    radius = 0.5 * np.sqrt(growth.max() / np.asarray(rung.gamma)) * np.ones(source.nodes)
+    phases = 2 * np.pi * np.mod(_GOLDEN * np.arange(source.nodes), 1.0)
+    omega = float(found.omega.mean())
+    middle = np.stack([np.asarray(each) for each in jax.tree.leaves(found.point.state)])
+    shape = (found.right / found.observed[:, None] * radius[:, None]).T
+
+    def of_source(t: Any) -> Any:
+        angles = phases + omega * t
+        swing = np.real(shape) * jnp.cos(angles)[None] - np.imag(shape) * jnp.sin(angles)[None]
+        return unstack_state(source.rung, middle + swing)
+
+    def of_target(t: Any) -> Any:
+        angles = phases + omega * t
+        return rung.State(x=radius * jnp.cos(angles), y=radius * jnp.sin(angles))
+
+    return of_source, of_target
+
+
+def with_noise(network: Network, noise: Any) -> Network:
+    """The network with another noise, or none."""
+    return eqx.tree_at(lambda each: each.noise, network, noise, is_leaf=lambda x: x is None)
+
+
+def _rhythm(series: np.ndarray, dt: float) -> tuple[float, np.ndarray, np.ndarray]:
+    """Frequency (Hz), amplitudes (half the range) and phases of nodes against the first."""
+    centred = series - (series.max(axis=0) + series.min(axis=0)) / 2
+    window = np.hanning(len(centred))[:, None]
+    spectrum = np.abs(np.fft.rfft(centred * window, 8 * len(centred), axis=0)).sum(axis=1)
+    hertz = float(np.argmax(spectrum[1:]) + 1) / (8 * len(centred) * dt)
+    turning = np.exp(-2j * np.pi * hertz * dt * np.arange(len(centred)))[:, None]
+    amplitudes = (centred * window * turning).sum(axis=0)
+    return hertz, np.ptp(series, axis=0) / 2, np.angle(amplitudes / amplitudes[0])

@@ -1,0 +1,135 @@
+r"""Any rung near its Hopf point as a Stuart-Landau oscillator, alone or wired.
+
+Growth rate and frequency are those of the node's own eigenvalue where it stands; the cubic coefficient is that of
+the nearest Hopf point along one parameter (`rosetta_jax.bifurcation.normal_form`), by nested automatic
+differentiation and for any rung. In a network each node stands where what arrives from the others has moved it,
+and links become complex: $\dot a_i = (\mu_i + i\omega_i) a_i - (\gamma_i + i\beta_i)|a_i|^2 a_i + \sum_j
+\kappa_{ij} a_j(t - \tau_{ij})$. What turns against the rotation averages out.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosetta_jax import _checks
+from rosetta_jax.bifurcation import Hopf
+from rosetta_jax.bifurcation.equilibria import hopf_near
+from rosetta_jax.bifurcation.family import family
+from rosetta_jax.network import Network, as_network
+from rosetta_jax.parameters import paths
+from rosetta_jax.rungs import StuartLandau
+from rosetta_jax.system import Rung
+from rosetta_jax.translation.comparison import compared
+from rosetta_jax.translation.modes import Modes, lone, modes
+from rosetta_jax.translation.plane import plane_inputs, wired_in_the_plane
+from rosetta_jax.translation.translated import Readback, Translation, plain
+
+# Names of what is swept to find the Hopf point, where none is given.
+_SWEPT = ("bias", "bias_x", "bias_e", "bias_1", "alpha")
+
+
+def to_stuart_landau(
+    source: Rung | Network,
+    parameter: str | None = None,
+    start: Any = None,
+    measured: bool = True,
+) -> Translation:
+    """A rung or network near onset as Stuart-Landau oscillators.
+
+    `parameter` is the path in the rung along which the nearest Hopf point is sought, by default its bias; `start`
+    a state near the fixed point that is meant, where there are several. Raises `ValueError` where a node does not
+    rotate, where there is no Hopf point near, and where it is subcritical.
+    """
+    network = as_network(source)
+    swept = parameter or _swept(network.rung)
+    found = modes(network, start)
+    hopfs = [_hopf_of(network, found, node, swept) for node in range(network.nodes)]
+    gamma, beta = _cubic(hopfs)
+    rung = StuartLandau(
+        alpha=jnp.asarray(found.growth),
+        omega=jnp.asarray(found.omega),
+        gamma=jnp.asarray(gamma),
+        beta=jnp.asarray(beta),
+    )
+    wired = wired_in_the_plane(rung, network, found)
+    signal = _readback(network, found, hopfs)
+    return Translation(
+        source,
+        plain(source, wired, network.nodes),
+        "the normal form of its Hopf point",
+        ("growth rate", "frequency", "saturation", "shear", "what an input does at resonance"),
+        _validity(found, hopfs, swept),
+        signal,
+        plane_inputs(found),
+        compared(network, wired, signal, found) if measured else {},
+        hopfs,
+    )
+
+
+def _swept(rung: Rung) -> str:
+    known = paths(rung)
+    for name in _SWEPT:
+        if name in known:
+            return name
+    raise ValueError(
+        f"`parameter` must be given: {type(rung).__name__} has no bias along which to seek its Hopf point. "
+        f"Choose from: {', '.join(known)}."
+    )
+
+
+def _hopf_of(network: Network, found: Modes, node: int, swept: str) -> Hopf:
+    """The Hopf point of a node nearest to where it stands."""
+    rung, inputs = lone(network, found, node)
+    of = family(rung, (_checks.one_of("parameter", swept, paths(rung)),), inputs)
+    state = jax.tree.map(lambda each: each[node : node + 1], found.point.state)
+    value = float(np.asarray(getattr(rung, swept)))
+    hopf = hopf_near(of, np.asarray(of.flat(state)), value, complex(found.root[node]))
+    if hopf is None:
+        root = found.root[node]
+        raise ValueError(
+            f"`source`: no Hopf point was found along {swept!r} near {value:g}, where node {node} has the root "
+            f"{root.real:.4g} + {root.imag:.4g}i (1/s). Below onset rj.translate(source, rj.HarmonicOscillator) "
+            "keeps its linear response, on a cycle rj.translate(source, rj.PhaseOscillator) its phase; or give "
+            "another `parameter`, or a `start` at another of its fixed points."
+        )
+    if not hopf.supercritical:
+        raise ValueError(
+            f"`source`: the Hopf point of node {node} at {swept} = {hopf.value:g} is subcritical: its cycle is "
+            "born unstable, and no Stuart-Landau oscillator has one. rj.bifurcation.cycles follows it; where a "
+            "stable cycle lies beyond, rj.translate(source, rj.PhaseOscillator) keeps its phase."
+        )
+    return hopf
+
+
+def _observed(hopf: Hopf) -> tuple[np.ndarray, complex]:
+    value = jnp.asarray([hopf.value])
+    row = np.asarray(jax.jacfwd(lambda x: hopf.family.signal(x, value)[0])(jnp.asarray(hopf.x)))
+    return row, complex(np.dot(row, np.asarray(hopf.normal_form.right)))
+
+
+def _cubic(hopfs: list[Hopf]) -> tuple[np.ndarray, np.ndarray]:
+    scaled = [complex(h.normal_form.cubic) / (4 * abs(_observed(h)[1]) ** 2) for h in hopfs]
+    return -np.real(scaled), -np.imag(scaled)
+
+
+def _readback(network: Network, found: Modes, hopfs: list[Hopf]) -> Readback:
+    shift, double = [], []
+    for hopf in hopfs:
+        row, scale = _observed(hopf)
+        form = hopf.normal_form
+        shift.append(np.dot(row, np.asarray(form.mean)) / (4 * abs(scale) ** 2))
+        double.append(np.dot(row, np.asarray(form.double)) / (4 * scale**2))
+    middle = network.signal(found.point.state, network.rung.Inputs())
+    return Readback(middle, jnp.asarray(np.real(shift)), jnp.asarray(np.array(double)))
+
+
+def _validity(found: Modes, hopfs: list[Hopf], swept: str) -> str:
+    far = max(abs(root.real / root.imag) for root in found.root)
+    values = [hopf.value for hopf in hopfs]
+    at = f"{values[0]:.6g}" if len(values) == 1 else f"{min(values):.6g} to {max(values):.6g}"
+    return (
+        f"near the Hopf point at {swept} = {at}: growth is {far:.2g} of the frequency, and errors of amplitude "
+        "and frequency grow with the distance from onset"
+    )

@@ -1,0 +1,318 @@
+r"""Any limit cycle as a phase, alone or wired: phase response, averaged coupling, Kuramoto's network.
+
+Each node runs on its own cycle, moved by what arrives on average. A weak input at a port turns its phase by
+$Z(\varphi) \cdot\partial_u f$ (`rosetta_jax.bifurcation.limit_cycle`). Averaged over a turn, what $j$ sends turns
+$i$ by
+
+.. math::
+    H(\psi) = \frac1{2\pi}\int Z(\varphi)\cdot\partial_a f\; s(\varphi + \psi)\,d\varphi
+    = \sum_k \bar z_k s_k\,e^{ik\psi}, \qquad \psi = \varphi_j - \varphi_i
+
+($z_k$, $s_k$ Fourier coefficients), a Kuramoto network with an amplitude and a lag for each harmonic (Ermentrout
+and Kopell 1991). Of a Stuart-Landau oscillator with diffusive coupling that is $\sqrt{1 + (\beta/\gamma)^2}\,
+\sin(\psi - \arctan\beta/\gamma)$ and a shift of the frequency by $G s_i\beta/\gamma$ (Castaldo et al., arXiv
+2512.10982, where the shift has that factor once too often).
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosetta_jax._types import Array, Complex
+from rosetta_jax.bifurcation.collocation import between, whole
+from rosetta_jax.bifurcation.family import family
+from rosetta_jax.bifurcation.limit_cycle import Cycle, cycle_near, limit_cycle, phase_response
+from rosetta_jax.forcing import WhiteNoise
+from rosetta_jax.network import Connectome, Network, PhaseCoupling, as_network
+from rosetta_jax.network.coupling import Diffusive
+from rosetta_jax.rungs import PhaseOscillator
+from rosetta_jax.system import Rung, add_inputs, ports, unstack_state
+from rosetta_jax.translation.comparison import runs
+from rosetta_jax.translation.plane import forcing_of
+from rosetta_jax.translation.translated import Compared, Inputs, Translation, plain
+
+# Samples of a turn; harmonics below this share of the first are left out, and no more than so many are kept.
+_SAMPLES, _NEGLIGIBLE, _MOST = 256, 1e-3, 8
+# Rounds in which what arrives on average and the cycles that send it settle upon each other.
+_ROUNDS = 3
+# A difference by which the derivative of the frequency is measured, of the size of the bias.
+_SMALL = 1e-3
+# How long networks are simulated, in turns of weak coupling (s at most).
+_LONGEST = 40.0
+_GOLDEN = 0.6180339887498949
+
+
+class PhaseReadback(eqx.Module):
+    r"""The source's signal from a phase, $o = \sum_k o_k e^{ik\varphi}$: `coefficients` (nodes, harmonics)."""
+
+    coefficients: Complex[Array, "nodes harmonics"]
+
+    def __call__(self, state: Any) -> Array:
+        """The signal of phases (nodes,) or (time, nodes)."""
+        numbers = jnp.arange(1, self.coefficients.shape[1], dtype=state.theta.dtype)
+        angles = state.theta[..., None] * jnp.broadcast_to(
+            numbers, (*state.theta.shape, numbers.size)
+        )
+        shape = angles.shape
+        real, imaginary = (
+            jnp.broadcast_to(each[:, 1:], shape)
+            for each in (self.coefficients.real, self.coefficients.imag)
+        )
+        swing = 2 * jnp.sum(real * jnp.cos(angles) - imaginary * jnp.sin(angles), axis=-1)
+        return jnp.broadcast_to(self.coefficients[:, 0].real, swing.shape) + swing
+
+
+class Turn(NamedTuple):
+    """What a node does in a turn of its phase, as Fourier coefficients from 0.
+
+    `sent` (channels, harmonics), `heard` (channels, harmonics) the response to what arrives before the gain,
+    `signal` (harmonics,), and the response to each port (harmonics,).
+    """
+
+    cycle: Cycle
+    sent: np.ndarray
+    heard: np.ndarray
+    signal: np.ndarray
+    ports: Mapping[str, np.ndarray]
+
+
+def to_phase(
+    source: Rung | Network,
+    start: Any = None,
+    settle: float = 20.0,
+    dt: float = 1e-4,
+    measured: bool = True,
+) -> Translation:
+    """A rung or network on limit cycles as phase oscillators.
+
+    `start` is a state to begin the search for the cycle from, `settle` (s) and `dt` (s) as of
+    `rosetta_jax.bifurcation.limit_cycle`. Raises `ValueError` where a node has no cycle, and for connectomes that
+    turn what they carry.
+    """
+    network = as_network(source)
+    if network.connectome.phase is not None:
+        raise ValueError(
+            "`source.connectome` turns what it carries (`phase`): lags of the averaged coupling would differ from "
+            "link to link; leave the phase out, or keep the rung."
+        )
+    turns = _turns(network, start, settle, dt)
+    omega = np.array([2 * np.pi * turn.cycle.frequency for turn in turns])
+    mean = turns[len(turns) // 2]
+    averaged = np.sum(mean.heard.conj() * mean.sent, axis=0)
+    omega = omega + _own(network, turns)
+    kept = _kept(averaged)
+    coupling = PhaseCoupling(
+        2 * np.abs(averaged[1 : kept + 1]), -np.angle(1j * averaged[1 : kept + 1])
+    )
+    radius = 2 * np.abs([turn.signal[1] for turn in turns])
+    rung = PhaseOscillator(omega=jnp.asarray(omega), radius=jnp.asarray(radius), harmonics=kept)
+    inputs = _inputs(turns, radius)
+    target = _wired(network, rung, coupling, inputs, turns)
+    signal = PhaseReadback(jnp.asarray(np.stack([turn.signal for turn in turns])))
+    slowest = min(turn.cycle.attraction for turn in turns)
+    return Translation(
+        source,
+        plain(source, target, network.nodes),
+        "the phase of its limit cycle",
+        ("frequency", "phase response", "averaged coupling", "delays"),
+        f"where coupling and inputs move the phase by far less than the cycle attracts, {slowest:.3g} 1/s",
+        signal,
+        inputs,
+        _errors(network, target, signal, turns) if measured else {},
+        turns,
+    )
+
+
+def _turns(network: Network, start: Any, settle: float, dt: float) -> list[Turn]:
+    """The cycle of each node, moved by what arrives of all cycles on average."""
+    rung, strengths = network.rung, np.asarray(network.connectome.strengths())
+    gain = np.broadcast_to(np.asarray(network.gain), (network.nodes,))
+    first = limit_cycle(_alone(rung, 0), start=start, settle=settle, dt=dt)
+    turns = [_turn(network, first)] * network.nodes
+    if not strengths.any():
+        return [_turn(network, _cycle(network, node, None, first)) for node in range(network.nodes)]
+    weights = np.asarray(network.connectome.weights)
+    for _ in range(_ROUNDS):
+        middle = np.stack([np.real(turn.sent[:, 0]) for turn in turns])
+        diffusive = isinstance(network.coupling, Diffusive)
+        arriving = gain[:, None] * (weights @ middle - strengths[:, None] * middle * diffusive)
+        turns = [
+            _turn(network, _cycle(network, node, arriving[node], turns[node].cycle))
+            for node in range(network.nodes)
+        ]
+    return turns
+
+
+def _alone(rung: Rung, node: int) -> Rung:
+    return jax.tree.map(lambda leaf: leaf[node] if jnp.ndim(leaf) == 1 else leaf, rung)
+
+
+def _cycle(network: Network, node: int, arriving: np.ndarray | None, near: Cycle) -> Cycle:
+    rung = _alone(network.rung, node)
+    inputs = rung.Inputs()
+    if arriving is not None:
+        given = rung.receive(jnp.asarray(arriving)[:, None])
+        inputs = add_inputs(inputs, jax.tree.map(lambda leaf: jnp.reshape(leaf, ()), given))
+    return cycle_near(family(rung, ((),), inputs), near.places, near.period)
+
+
+def _turn(network: Network, cycle: Cycle) -> Turn:
+    names = tuple(ports(network.rung))
+    sent, heard, signal, pushed = _sampled(
+        cycle.family, cycle.mesh, cycle.places, jnp.asarray(cycle.period), names
+    )
+
+    def harmonics(series: Any) -> np.ndarray:
+        return np.fft.fft(np.asarray(series), axis=0)[: _MOST + 1].T / _SAMPLES
+
+    each = dict(zip(names, harmonics(pushed), strict=True))
+    return Turn(cycle, harmonics(sent), harmonics(heard), harmonics(signal)[0], each)
+
+
+@eqx.filter_jit
+def _sampled(of: Any, mesh: Array, places: Array, period: Array, names: tuple[str, ...]) -> Any:
+    """What is sent, the response to what arrives, the signal and the response to each port, along a turn."""
+    shares = jnp.linspace(0.0, 1.0, _SAMPLES, endpoint=False, dtype=mesh.dtype)
+    states = between(mesh, whole(places), shares)
+    responses = between(mesh, whole(phase_response(of, mesh, places, period)), shares)
+    rung = of.network.rung
+
+    def drift(x: Array, more: Any) -> Array:
+        state = unstack_state(rung, x[:, None])
+        moved = rung.vector_field(jnp.zeros((), x.dtype), state, add_inputs(of.inputs, more))
+        return jnp.concatenate(jax.tree.leaves(moved))
+
+    def at(x: Array, response: Array) -> Any:
+        state = unstack_state(rung, x[:, None])
+        sent = rung.send(state, of.inputs)[:, 0]
+        quiet = jnp.zeros_like(sent)
+        heard = jax.jacfwd(lambda a: response @ drift(x, rung.receive(a[:, None])))(quiet)
+
+        def by_port(units: Array) -> Array:
+            return response @ drift(x, rung.Inputs(**dict(zip(names, units, strict=True))))
+
+        pushed = jax.jacfwd(by_port)(jnp.zeros(len(names), x.dtype))
+        return sent, heard, rung.signal(state, of.inputs), pushed
+
+    return jax.vmap(at)(states, responses)
+
+
+def _own(network: Network, turns: list[Turn]) -> np.ndarray:
+    r"""What the subtracted own value of diffusive coupling does to the frequency, beyond its mean."""
+    if not isinstance(network.coupling, Diffusive):
+        return np.zeros(network.nodes)
+    strengths = np.asarray(network.connectome.strengths())
+    gain = np.broadcast_to(np.asarray(network.gain), (network.nodes,))
+    own = [np.sum(np.real(turn.heard.conj() * turn.sent)[:, 1:]) * 2 for turn in turns]
+    return -gain * strengths * np.array(own)
+
+
+def _kept(averaged: np.ndarray) -> int:
+    """How many harmonics are worth keeping."""
+    sizes = np.abs(averaged[1:])
+    large = np.flatnonzero(sizes > _NEGLIGIBLE * sizes.max(initial=0.0))
+    return int(large[-1]) + 1 if large.size else 1
+
+
+def _inputs(turns: list[Turn], radius: np.ndarray) -> Inputs:
+    """The mean of each response turns the phase at once, its first harmonic is a force on the circle."""
+    found = {}
+    for name in turns[0].ports:
+        each = np.array([turn.ports[name] for turn in turns])
+        found[name] = {
+            "theta": np.real(each[:, 0]),
+            "x": 2 * radius * np.imag(each[:, 1]),
+            "y": 2 * radius * np.real(each[:, 1]),
+        }
+    return found
+
+
+def _wired(
+    network: Network,
+    rung: PhaseOscillator,
+    coupling: PhaseCoupling,
+    inputs: Inputs,
+    turns: list[Turn],
+) -> Network:
+    wires = network.connectome
+    return Network(
+        rung,
+        Connectome(wires.weights, wires.lengths, wires.labels, wires.centres),
+        coupling,
+        gain=network.gain,
+        speed=network.speed,
+        noise=_noise(network, turns),
+        drive=forcing_of(network, inputs),
+        max_delay=network.max_delay,
+        min_delay=network.min_delay,
+    )
+
+
+def _noise(network: Network, turns: list[Turn]) -> WhiteNoise | None:
+    """White noise by which the phase diffuses as the source's does: the mean square of the response."""
+    if not isinstance(network.noise, WhiteNoise):
+        return None
+    squared = [
+        sum(
+            np.abs(turn.ports[name][0]) ** 2 + 2 * np.sum(np.abs(turn.ports[name][1:]) ** 2)
+            for name in network.noise_ports
+        )
+        for turn in turns
+    ]
+    return WhiteNoise(jnp.asarray(np.asarray(network.noise.sigma) * np.sqrt(squared)))
+
+
+def _errors(
+    network: Network, target: Network, signal: PhaseReadback, turns: list[Turn]
+) -> Mapping[str, Compared]:
+    if network.nodes == 1 or not np.asarray(network.connectome.weights).any():
+        return _of_a_node(network, turns[0])
+    hertz = turns[0].cycle.frequency
+    return runs(network, target, signal, _begun(network, turns), hertz, _LONGEST)
+
+
+def _of_a_node(network: Network, turn: Turn) -> Mapping[str, Compared]:
+    """How the frequency moves with each input: by two cycles of the source, and by the mean response."""
+    found, cycle = {}, turn.cycle
+    for name, response in turn.ports.items():
+        size = _SMALL * 2 * np.pi * cycle.frequency / max(np.abs(response).max(), 1e-12)
+        pair = []
+        for sign in (-1, 1):
+            moved = eqx.tree_at(
+                lambda each: getattr(each, name),  # noqa: B023
+                cycle.family.inputs,
+                getattr(cycle.family.inputs, name) + sign * size,
+            )
+            of = eqx.tree_at(lambda each: each.inputs, cycle.family, moved)
+            pair.append(2 * np.pi * cycle_near(of, cycle.places, cycle.period).frequency)
+        slope = (pair[1] - pair[0]) / (2 * size)
+        found[f"frequency by {name}"] = Compared(slope, float(response[0].real), "rad/s a unit")
+    return found
+
+
+def _begun(network: Network, turns: list[Turn]) -> tuple[Any, Any]:
+    """The same past for both: each node on its cycle, at phases that have nothing in common."""
+    phases = 2 * np.pi * np.mod(_GOLDEN * np.arange(network.nodes), 1.0)
+    omega = 2 * np.pi * turns[0].cycle.frequency
+    span = 2 * np.pi
+    turned = np.stack(
+        [turn.cycle.states(np.linspace(0.0, span, _SAMPLES, endpoint=False)) for turn in turns],
+        axis=2,
+    )
+    series = np.fft.fft(turned, axis=0)[: _MOST * 4] / _SAMPLES
+
+    def of_source(t: Any) -> Any:
+        numbers = jnp.arange(len(series), dtype=jnp.result_type(t))[:, None, None]
+        angles = numbers * (phases + omega * t)[None, None, :]
+        factor = jnp.where(numbers > 0, 2.0, 1.0)
+        waves = np.real(series) * jnp.cos(angles) - np.imag(series) * jnp.sin(angles)
+        return unstack_state(network.rung, jnp.sum(factor * waves, axis=0))
+
+    def of_target(t: Any) -> Any:
+        return PhaseOscillator.State(theta=jnp.mod(phases + omega * t, span))
+
+    return of_source, of_target

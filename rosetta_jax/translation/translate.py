@@ -1,0 +1,66 @@
+"""`rj.translate`: which rung reaches which, and by what way.
+
+Every rung that rotates reaches the three rungs in the plane and on the circle: at a stable focus the harmonic
+oscillator, near its Hopf point Stuart-Landau, on a cycle the phase. From there the ladder goes on downwards. A
+path that does not exist, or does not hold where the source stands, says why and which neighbouring one does.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from rosetta_jax import _checks
+from rosetta_jax.network import Network
+from rosetta_jax.rungs import HarmonicOscillator, PhaseOscillator, StuartLandau
+from rosetta_jax.system import Rung
+from rosetta_jax.translation.focus import to_harmonic
+from rosetta_jax.translation.onset import to_stuart_landau
+from rosetta_jax.translation.phase_reduction import to_phase
+from rosetta_jax.translation.planar import harmonic_to_phase, stuart_landau_to_phase
+from rosetta_jax.translation.translated import Translation
+
+# Ways between two rungs, and those from any rung.
+_BETWEEN: dict[tuple[type[Rung], type[Rung]], Callable[..., Translation]] = {
+    (StuartLandau, PhaseOscillator): stuart_landau_to_phase,
+    (HarmonicOscillator, PhaseOscillator): harmonic_to_phase,
+}
+_FROM_ANY: dict[type[Rung], Callable[..., Translation]] = {
+    StuartLandau: to_stuart_landau,
+    HarmonicOscillator: to_harmonic,
+    PhaseOscillator: to_phase,
+}
+
+
+def translate(source: Rung | Network, target: type[Rung], **options: Any) -> Translation:
+    """A rung or network carried to another rung, with what is kept and the error that was measured.
+
+    `target` is a rung's class: `rj.HarmonicOscillator` (about a stable focus), `rj.StuartLandau` (near a Hopf
+    point) or `rj.PhaseOscillator` (on a limit cycle). A rung gives a rung, a network a network: links, delays,
+    drive, field and noise travel with it. `options` go to the way that is taken: `start`, a state near the fixed
+    point or cycle that is meant, where there are several; `parameter`, along which the Hopf point is sought;
+    `measured=False` leaves the comparison out.
+
+    Raises `ValueError` where no way leads there, or it does not hold where the source stands, naming the
+    neighbouring one that does.
+    """
+    _checks.instance("source", source, (Rung, Network), "an rj.Network or a rung")
+    rung = source.rung if isinstance(source, Network) else source
+    way = _BETWEEN.get((type(rung), target), _FROM_ANY.get(target))
+    if way is None or isinstance(rung, (target, PhaseOscillator)):
+        raise ValueError(_no_way(type(rung), target))
+    return way(source, **options)
+
+
+def _no_way(source: type[Rung], target: Any) -> str:
+    name = getattr(target, "__name__", repr(target))
+    reachable = [
+        each.__name__ for each in _FROM_ANY if not issubclass(source, (each, PhaseOscillator))
+    ]
+    if issubclass(source, PhaseOscillator):
+        return (
+            f"no translation leads from a phase to {name}: an amplitude that was left out cannot be found again; "
+            "translate the richer rung that the phase came from."
+        )
+    return (
+        f"no translation leads from {source.__name__} to {name}. From here one reaches "
+        f"{', '.join(f'rj.{each}' for each in reachable)}."
+    )
