@@ -37,6 +37,8 @@ from rosetta_jax.system import Rung
 _RETURNED = 0.03
 # A swing of no more than this of its size is none.
 _STILL = 1e-4
+# A swing that falls to less than this within half of what is looked at fades away.
+_FADING = 0.5
 # Passes of the middle that a period may have, and rounds of Newton's method, each on a better mesh.
 _PASSES, _ROUNDS = 24, 4
 
@@ -163,7 +165,8 @@ def _one_turn(times: np.ndarray, states: np.ndarray, signal: np.ndarray) -> tupl
     if not np.isfinite(states).all():
         raise ValueError("`system` left all bounds while it settled: take a smaller `dt`.")
     middle, swing = (signal.max() + signal.min()) / 2, np.ptp(signal)
-    if swing <= _STILL * max(np.abs(signal).max(), 1e-12):
+    earlier, later = (np.ptp(half) for half in np.array_split(signal, 2))
+    if swing <= _STILL * np.abs(signal).max() or later < _FADING * earlier:
         raise ValueError(
             "`system` settles at rest and has no cycle there: move a parameter beyond its Hopf point "
             "(rj.bifurcation.continuation finds it), or give another `start`."
