@@ -58,6 +58,10 @@ class Family(eqx.Module):
         """Whether links take time."""
         return self.network.connectome.lengths is not None and self.network.nodes > 1
 
+    def values_of(self, number: int) -> Array:
+        """The value that a parameter has in the family's own network."""
+        return get(self.network, self.paths[number][0])
+
     def at(self, values: Values) -> Network:
         """The network at some values of its parameters."""
         changes = {
@@ -150,6 +154,12 @@ def label(of: Family, number: int = 0) -> str:
     return " = ".join(path.removeprefix("rung.") for path in of.paths[number])
 
 
-def present(of: Family, number: int = 0) -> float:
-    """The value that a parameter has in the family's own network, the mean over regions."""
-    return float(np.mean(np.asarray(get(of.network, of.paths[number][0]))))
+def within(of: Family, parameter: Parameter) -> Family:
+    """The same family with a second parameter, its path as that of the first is given."""
+    names = (parameter,) if isinstance(parameter, str) else tuple(parameter)
+    known = paths(of.network)
+    full = tuple(name if name in known else f"rung.{name}" for name in names)
+    for name, path in zip(names, full, strict=True):
+        if path not in known:
+            raise KeyError(f"no parameter at {name!r}. {_checks.suggestion(name, known)}")
+    return Family(of.network, of.inputs, (of.paths[0], full))
