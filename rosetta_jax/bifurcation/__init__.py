@@ -8,6 +8,8 @@ from rosetta_jax.bifurcation.cycles import cycles as cycles
 from rosetta_jax.bifurcation.equilibria import Branch as Branch
 from rosetta_jax.bifurcation.equilibria import Hopf as Hopf
 from rosetta_jax.bifurcation.equilibria import continuation as continuation
+from rosetta_jax.bifurcation.fixed_points import Equilibrium as Equilibrium
+from rosetta_jax.bifurcation.fixed_points import fixed_points as fixed_points
 from rosetta_jax.bifurcation.limit_cycle import Cycle as Cycle
 from rosetta_jax.bifurcation.limit_cycle import limit_cycle as limit_cycle
 from rosetta_jax.bifurcation.points import Fold as Fold

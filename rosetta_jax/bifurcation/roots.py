@@ -39,7 +39,7 @@ def characteristic_roots(
     any size.
     """
     if not of.delayed:
-        found = np.linalg.eigvals(np.asarray(_jacobian(of, x, values)))
+        found = np.linalg.eigvals(np.asarray(_jacobian(of, x, values))).astype(complex)
     else:
         found = _refined(of, x, values, np.linalg.eigvals(_generator(of, x, values)))
     found = found[np.argsort(-np.real(found), kind="stable")]
