@@ -10,6 +10,7 @@ from scipy.special import lambertw
 import rosetta_jax as rj
 from rosetta_jax.bifurcation import continuation
 from rosetta_jax.bifurcation.equilibria import hopf_near
+from rosetta_jax.bifurcation.expansion import Expansion, Mode
 from rosetta_jax.bifurcation.family import family
 from rosetta_jax.bifurcation.points import solve_fold, solve_hopf
 from rosetta_jax.bifurcation.pseudo_arclength import CLOSED, LIMIT, Problem, follow
@@ -226,3 +227,44 @@ def test_wrong_input_is_named():
 def test_where_no_pair_crosses_there_is_no_hopf_point(column):
     stable = column.states[-1], float(column.values[-1])
     assert hopf_near(column.family, *stable, 1.0 + 1e-3j) is None
+
+
+def test_derivatives_along_histories_are_those_of_each_link():
+    """Of nodes that send a sigmoid of their state: each link reads its own history, differentiated by JAX."""
+    lengths = np.array([[0.0, 40.0], [130.0, 0.0]])
+    links = np.array([[0.0, 0.7], [1.3, 0.0]])
+    network = rj.Network(rj.JansenRit(bias=150.0), rj.Connectome(links, lengths), gain=30.0)
+    of, values = family(network, ("gain",)), jnp.array([30.0])
+    random = np.random.default_rng(0)
+    x, *shapes = (jnp.asarray(each) for each in random.normal(size=(4, of.size)))
+    roots = jnp.array([30.0, -20.0, 10.0])
+    modes = [Mode(u.astype(complex), r.astype(complex)) for u, r in zip(shapes, roots, strict=True)]
+    about = Expansion(of, x, values)
+
+    def moved(sizes):
+        def state(ago):
+            return x + sum(
+                size * u * jnp.exp(-root * ago)
+                for size, u, root in zip(sizes, shapes, roots, strict=True)
+            )
+
+        arriving = jnp.stack(
+            [
+                sum(
+                    links[i, j] * of.sent(state(1e-4 * lengths[i, j]), values)[0, j]
+                    for j in range(2)
+                )
+                for i in range(2)
+            ]
+        )
+        return of.field(state(0.0), arriving[None], values)
+
+    still = jnp.zeros(3)
+    first = jax.jacfwd(moved)(still)
+    second = jax.jacfwd(jax.jacfwd(moved))(still)
+    third = jax.jacfwd(jax.jacfwd(jax.jacfwd(moved)))(still)
+    np.testing.assert_allclose(about.first(modes[0]), first[:, 0], rtol=1e-10)
+    np.testing.assert_allclose(about.second(*modes[:2]), second[:, 0, 1], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(about.third(*modes), third[:, 0, 1, 2], rtol=1e-9, atol=1e-9)
+    # What nodes send bends: without it the second derivative would be another.
+    assert np.abs(second[:, 0, 1]).max() > 1.0
