@@ -11,6 +11,7 @@ except ModuleNotFoundError as error:
         'rosetta_jax.plot needs matplotlib, which is not installed: pip install "rosetta-jax[cli]"'
     ) from error
 
+from rosetta_jax.plot.bifurcation import bifurcation as bifurcation
 from rosetta_jax.plot.brains import alpha_maps as alpha_maps
 from rosetta_jax.plot.brains import glass_brain as glass_brain
 from rosetta_jax.plot.descent import convergence as convergence
@@ -20,5 +21,6 @@ from rosetta_jax.plot.power import spectra as spectra
 from rosetta_jax.plot.power import spectrum as spectrum
 from rosetta_jax.plot.push_pull import push_pull as push_pull
 from rosetta_jax.plot.ranking import scores as scores
+from rosetta_jax.plot.raster import raster as raster
 from rosetta_jax.plot.synchrony import synchrony as synchrony
 from rosetta_jax.plot.traces import series as series

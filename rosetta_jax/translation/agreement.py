@@ -4,8 +4,10 @@ r"""A spiking network beside its mean field, from the same state: how far apart 
     e_x = \sqrt{\frac{\sum_t |x_N(t) - x(t)|^2}{\sum_t |x(t)|^2}}
 
 for the rate, counted and integrated over the same intervals, the order parameter, and the mean voltage that it
-defines. A network of drawn currents falls towards its mean field as $N^{-1/2}$, one of quantiles faster, until
-the step tells. Where the mean field turns, a small difference of frequency adds up: compare a few turns.
+defines. A network of quantiles falls towards its mean field faster than $N^{-1/2}$, about as $N^{-0.7}$, until the
+step tells. One of drawn currents falls as $\sqrt{\ln N/N}$, since the square root of a current, as which neurons
+fire, has no finite variance. Where the mean field turns, a small difference of frequency adds up, and where it
+leaves a stable state, one of time: compare a few turns.
 """
 
 from typing import Any

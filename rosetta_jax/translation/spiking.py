@@ -10,8 +10,8 @@ with Lorentzian currents $\eta_j$ of centre $\bar\eta$ and half-width $\Delta$, 
 $\xi_j$, and synapses that the spikes of all neurons of a population move as the rate moves those of the rung. As
 $N\to\infty$ rate and mean voltage obey the equations of `rj.QIFPopulation` (one population) and `rj.NMM2` (the
 pair) with $\Delta + \Gamma$ for the width. So a rung is translated by choosing $N$ and how much of its width is
-noise (`spiking`), and a network by adding up its widths (`mean_field`); what is lost is the fluctuation of a
-finite network, of the order $N^{-1/2}$, and who spiked.
+noise (`spiking`), and a network by adding up its widths (`mean_field`); what is lost is who spiked, and the
+fluctuation of a finite network, which `against_mean_field` measures.
 
 Source: Montbrió, Pazó and Roxin 2015, Phys. Rev. X 5:021028; Clusella and Montbrió 2024 for the noise; Castaldo et
 al., arXiv 2512.10982, rung 6.
