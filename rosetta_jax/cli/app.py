@@ -2,6 +2,7 @@
 
 import typer
 
+from rosetta_jax.cli.bifurcation import bifurcation
 from rosetta_jax.cli.config import ConfiguredCommand
 from rosetta_jax.cli.fit import fit
 from rosetta_jax.cli.gallery import gallery
@@ -16,5 +17,5 @@ app = typer.Typer(
     help="Whole-brain networks of neural masses: simulated, linearised exactly, fitted to spectra.",
 )
 app.command()(ladder)
-for command in (simulate, spectrum, fit, gallery):
+for command in (simulate, spectrum, bifurcation, fit, gallery):
     app.command(cls=ConfiguredCommand)(command)

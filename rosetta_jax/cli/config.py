@@ -24,7 +24,7 @@ NAME = "config.toml"
 # What says where results go and how much is said, not what they are.
 _NOT_WRITTEN = ("config", "out", "quiet", "help")
 # Options whose name no Python variable should have.
-_OPTIONS = {"assignments": "set"}
+_OPTIONS = {"assignments": "set", "begin": "from", "end": "to"}
 _running: ContextVar[dict[str, Any]] = ContextVar("settings of the command that is running")
 _FIELDS = {option: field for field, option in _OPTIONS.items()}
 
