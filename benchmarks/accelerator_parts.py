@@ -224,7 +224,8 @@ def _gradient(bench: Bench, sizes: Sizes, lanes: int) -> dict[str, Any]:
     nodes, steps, dt = sizes.gradient_nodes, sizes.gradient_steps, 1e-3
     case = workloads.case_of("W5", nodes, 1.0, steps)
     brain = run_rosetta.network(case)
-    (growth, unit), (gain, gain_unit) = run_rosetta.paths(case).values()
+    paths = run_rosetta.paths(case)
+    (growth, unit), (gain, gain_unit) = paths["a"], paths["G"]
 
     def loss(values: dict[str, jax.Array], key: jax.Array) -> jax.Array:
         signal = rj.simulate(rj.replace(brain, values), steps * dt, dt, key=key).signal
