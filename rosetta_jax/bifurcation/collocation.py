@@ -163,15 +163,17 @@ class Orbit(Problem):
             places, length = at
             drift = jax.jacfwd(lambda x: self.family.drift(x, z[-1:]))
             matrix = _matrix(-jnp.swapaxes(jax.vmap(drift)(read @ places), 1, 2), length, z[-2])
-            return -jnp.linalg.solve(matrix[:, n:], matrix[:, :n])
+            return -jnp.linalg.solve(matrix[:, :-n], matrix[:, -n:])
 
         inside = jax.lax.map(interval, (whole(self.places(z)), self.mesh))
 
-        def chained(first: Array, each: Array) -> tuple[Array, Array]:
-            along = each @ first
-            return along[-n:], jnp.concatenate([first, along[:-n]])
+        # Backwards in time, where what decays along the cycle decays here, too.
+        def chained(last: Array, each: Array) -> tuple[Array, Array]:
+            before = each @ last
+            return before[:n], before
 
-        return jax.lax.scan(chained, start, inside)[1].reshape(self.intervals, DEGREE, n)
+        found = jax.lax.scan(chained, start, inside, reverse=True)[1]
+        return found.reshape(self.intervals, DEGREE, n)
 
     def _phase_row(self) -> Array:
         """The weights of places in the integral that fixes the phase."""

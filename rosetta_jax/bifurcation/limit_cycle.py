@@ -97,6 +97,16 @@ def limit_cycle(
     of = family(system, ((),), inputs)
     if of.delayed:
         raise ValueError("`system` has delays: its cycles are not followed, simulate it instead.")
+    return cycle_near(of, *settled(of, start, settle, dt, intervals))
+
+
+def settled(
+    of: Family, start: Any, settle: float, dt: float, intervals: int
+) -> tuple[np.ndarray, float]:
+    """About where the cycle lies on which a family settles: its places, evenly spaced in time, and its period (s).
+
+    Raises `ValueError` where there is none.
+    """
     settle, dt = _checks.known("settle", settle, "s"), _checks.known("dt", dt, "s")
     x = of.flat(of.network.start() if start is None else start)
     steps = round(settle / dt)
@@ -106,19 +116,19 @@ def limit_cycle(
     begin, end = _one_turn(times, states, signal[:, np.argmax(np.ptp(signal, axis=0))])
     shares = np.linspace(begin, end, intervals * DEGREE, endpoint=False)
     places = np.stack([np.interp(shares, times, each) for each in states.T], axis=1)
-    return cycle_near(of, places.reshape(intervals, DEGREE, -1), end - begin)
+    return places.reshape(intervals, DEGREE, -1), end - begin
 
 
 def cycle_near(of: Family, places: Any, period: float, value: float = 0.0) -> Cycle:
     """The cycle near a guess of its places, at one value of the parameter. Raises `ValueError` without one."""
     guess = jnp.asarray(places, of.network.connectome.weights.dtype)
-    found, mesh, good = _collocated(of, guess, jnp.asarray(period), jnp.asarray(value))
+    found, mesh, good = collocated(of, guess, jnp.asarray(period), jnp.asarray(value))
     if not good:
         raise ValueError(
             f"no cycle was found near one of a period of {period:g} s: it may be coming to rest; let it settle "
             "for longer, or take more `intervals`."
         )
-    low, high, monodromy = (np.asarray(each) for each in _looked_at(of, mesh, found))
+    low, high, monodromy = (np.asarray(each) for each in looked_at(of, mesh, found))
     return Cycle(
         of,
         float(found[-2]),
@@ -188,7 +198,7 @@ def _one_turn(times: np.ndarray, states: np.ndarray, signal: np.ndarray) -> tupl
 
 @eqx.filter_jit
 @full_precision
-def _collocated(
+def collocated(
     of: Family, places: Places, period: Scalar, value: Scalar
 ) -> tuple[Unknowns, Array, Bool[Array, ""]]:
     """The cycle near a guess, on a mesh that suits it."""
@@ -210,7 +220,8 @@ def _collocated(
 
 @eqx.filter_jit
 @full_precision
-def _looked_at(of: Family, mesh: Array, z: Unknowns) -> tuple[Array, Array, Array]:
+def looked_at(of: Family, mesh: Array, z: Unknowns) -> tuple[Array, Array, Array]:
+    """Lowest and highest signal of a cycle (nodes,), and its monodromy matrix."""
     problem = Orbit(of, mesh, slopes_of(mesh, whole(z[:-2].reshape(mesh.size, DEGREE, -1))), z[-2])
     states = between(mesh, whole(problem.places(z)), fine(mesh))
     signal = jax.vmap(lambda x: of.signal(x, z[-1:]))(states)

@@ -7,7 +7,7 @@ Oscillating networks are simulated.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
@@ -18,7 +18,7 @@ import numpy as np
 from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Spectrum
 from rosetta_jax.bifurcation.collocation import between, whole
-from rosetta_jax.bifurcation.family import Family, family
+from rosetta_jax.bifurcation.family import Family
 from rosetta_jax.bifurcation.limit_cycle import Cycle, cycle_near, phase_response
 from rosetta_jax.forcing import WhiteNoise
 from rosetta_jax.linear import FixedPoint, fixed_point, stability
@@ -26,6 +26,7 @@ from rosetta_jax.linear.fixed_point import linearised
 from rosetta_jax.linear.spectrum import Linearisation, power_density
 from rosetta_jax.network import Network
 from rosetta_jax.results import Status
+from rosetta_jax.rungs import PhaseOscillator
 from rosetta_jax.simulation import simulate
 from rosetta_jax.system import unstack_state
 from rosetta_jax.translation.modes import Modes, lone
@@ -39,6 +40,9 @@ _INTERVALS, _SAMPLES, _STEPS = 60, 512, 200
 _GROWTHS, _LONGEST = 20.0, 60.0
 # The share of a run that is looked at, and the golden ratio, by which phases are spread.
 _LAST, _GOLDEN = 0.25, 0.6180339887498949
+
+# The states of source and target whose nodes are at some phases.
+Turning = tuple[Callable[[Array], Any], Callable[[Array], Any]]
 
 
 def compared(source: Network, target: Network, signal: Any, found: Modes) -> Mapping[str, Compared]:
@@ -96,9 +100,7 @@ def _cycles(source: Network, target: Network, signal: Any, found: Modes) -> Mapp
     )
     radius, shear = math.sqrt(alpha / gamma), beta / gamma
     predicted = omega - alpha * shear
-    node, inputs = lone(source, found, 0)
-    of = family(node, ((),), inputs)
-    cycle = _true_cycle(of, found, radius, predicted)
+    cycle = _true_cycle(lone(source, found).at(0), found, radius, predicted)
     angles = 2 * np.pi * np.arange(_SAMPLES) / _SAMPLES
     plane = jax.vmap(lambda x, y: rung.State(x=x, y=y))(
         jnp.asarray(radius * np.cos(angles))[:, None], jnp.asarray(radius * np.sin(angles))[:, None]
@@ -158,13 +160,19 @@ def _runs(source: Network, target: Network, signal: Any, found: Modes) -> Mappin
     growth = float(np.max(found.growth))
     hertz = float(np.mean(found.omega)) / (2 * math.pi)
     lasting = min(_GROWTHS / max(growth, _GROWTHS / _LONGEST), _LONGEST)
-    return runs(source, target, signal, _begun(source, target, found), hertz, lasting)
+    return runs(source, target, signal, _circles(source, target, found), hertz, lasting)
 
 
 def runs(
-    source: Network, target: Network, signal: Any, begun: Any, hertz: float, lasting: float
+    source: Network, target: Network, signal: Any, turning: Turning, hertz: float, lasting: float
 ) -> Mapping[str, Compared]:
-    """Frequency, amplitude and phases of both, simulated without noise for `lasting` s from like pasts."""
+    """Frequency, amplitude and phases of both, simulated without noise for `lasting` s from like pasts.
+
+    `turning` gives the state of source and target at phases (nodes,): both have turned at `hertz` since ever, at
+    phases that have nothing in common.
+    """
+    phases = 2 * np.pi * np.mod(_GOLDEN * np.arange(source.nodes), 1.0)
+    begun = [lambda t, state=state: state(phases + 2 * math.pi * hertz * t) for state in turning]
     dt = 1 / (_STEPS * hertz)
     steps = round(lasting / dt)
     duration, kept = steps * dt, round(_LAST * steps)
@@ -182,26 +190,27 @@ def runs(
     }
 
 
-def _begun(source: Network, target: Network, found: Modes) -> tuple[Any, Any]:
-    """The same past for both: each node on its circle, at phases that have nothing in common."""
+def _circles(source: Network, target: Network, found: Modes) -> Turning:
+    """Half of the circle on which nodes will be, for both."""
     rung: Any = target.rung
     growth = np.maximum(found.growth, 0.0)
     radius = 0.5 * np.sqrt(growth.max() / np.asarray(rung.gamma)) * np.ones(source.nodes)
-    phases = 2 * np.pi * np.mod(_GOLDEN * np.arange(source.nodes), 1.0)
-    omega = float(found.omega.mean())
     middle = np.stack([np.asarray(each) for each in jax.tree.leaves(found.point.state)])
     shape = (found.right / found.observed[:, None] * radius[:, None]).T
 
-    def of_source(t: Any) -> Any:
-        angles = phases + omega * t
+    def of_source(angles: Array) -> Any:
         swing = np.real(shape) * jnp.cos(angles)[None] - np.imag(shape) * jnp.sin(angles)[None]
         return unstack_state(source.rung, middle + swing)
 
-    def of_target(t: Any) -> Any:
-        angles = phases + omega * t
+    def of_target(angles: Array) -> Any:
         return rung.State(x=radius * jnp.cos(angles), y=radius * jnp.sin(angles))
 
     return of_source, of_target
+
+
+def phase_state(angles: Array) -> Any:
+    """Phases as the state of their rung."""
+    return PhaseOscillator.State(theta=jnp.mod(angles, 2 * jnp.pi))
 
 
 def with_noise(network: Network, noise: Any) -> Network:

@@ -12,18 +12,18 @@ with a phase of its own: one number for what the connectome, both synapses and b
 
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from rosetta_jax.bifurcation.equilibria import equilibrium_near
-from rosetta_jax.bifurcation.family import family
+from rosetta_jax.bifurcation.family import Parameter, family
 from rosetta_jax.linear.blocks import Blocks, linearise
 from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point
 from rosetta_jax.network import Network
 from rosetta_jax.results import Status
-from rosetta_jax.system import Rung, add_inputs, ports
+from rosetta_jax.system import ports
+from rosetta_jax.translation.nodes import Lone, lone_nodes
 
 
 class Modes(NamedTuple):
@@ -85,28 +85,21 @@ def modes(network: Network, start: Any = None) -> Modes:
     )
 
 
-def lone(network: Network, found: Modes, node: int) -> tuple[Rung, Any]:
-    """One node of a network as a rung of its own, and the constant inputs that the others give it."""
-    rung = network.rung
-
-    def of_node(leaf: Any) -> Any:
-        return leaf[node] if eqx.is_array(leaf) and leaf.ndim == 1 else leaf
-
-    sent = network.send(found.point.state, rung.Inputs())
+def lone(network: Network, found: Modes, *parameters: Parameter) -> Lone:
+    """The nodes of a network, each alone with what the others give it at their fixed point."""
+    sent = network.send(found.point.state, network.rung.Inputs())
     strengths = network.connectome.strengths()
     combined = network.coupling.combine(found.point.arriving, sent, strengths)
-    gain = network.gain[None, :] if network.gain.ndim else network.gain
-    arriving = rung.receive(gain * combined)
-    inputs = add_inputs(rung.Inputs(), jax.tree.map(of_node, arriving))
-    return jax.tree.map(of_node, rung), inputs
+    return lone_nodes(network, combined, parameters or ((),))
 
 
 def _nearest(network: Network, start: Any) -> Any:
     """The fixed point nearest to a state: a search along the flow would leave an unstable one."""
     of = family(network, ((),))
-    x = of.flat(start)
+    spread = jax.tree.map(lambda each: jnp.broadcast_to(each, (network.nodes,)), start)
+    x = of.flat(spread)
     found, good = equilibrium_near(of, x, jnp.zeros(1, x.dtype))
-    return of.state(found) if good else start
+    return of.state(found) if good else spread
 
 
 def _leading(matrix: np.ndarray, node: int) -> tuple[complex, np.ndarray, np.ndarray]:

@@ -9,20 +9,18 @@ and links become complex: $\dot a_i = (\mu_i + i\omega_i) a_i - (\gamma_i + i\be
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax.bifurcation import Hopf
-from rosetta_jax.bifurcation.equilibria import hopf_near
-from rosetta_jax.bifurcation.family import family
 from rosetta_jax.network import Network, as_network
-from rosetta_jax.parameters import paths
+from rosetta_jax.parameters import get, paths
 from rosetta_jax.rungs import StuartLandau
-from rosetta_jax.system import Rung
+from rosetta_jax.system import Rung, stack_state
 from rosetta_jax.translation.comparison import compared
 from rosetta_jax.translation.modes import Modes, lone, modes
+from rosetta_jax.translation.nearest_hopf import Onset, Standing, nearest_hopfs
 from rosetta_jax.translation.plane import plane_inputs, wired_in_the_plane
 from rosetta_jax.translation.translated import Readback, Translation, plain
 
@@ -45,8 +43,8 @@ def to_stuart_landau(
     network = as_network(source)
     swept = parameter or _swept(network.rung)
     found = modes(network, start)
-    hopfs = [_hopf_of(network, found, node, swept) for node in range(network.nodes)]
-    gamma, beta = _cubic(hopfs)
+    onsets = _onsets(network, found, swept)
+    gamma, beta = _cubic(onsets)
     rung = StuartLandau(
         alpha=jnp.asarray(found.growth),
         omega=jnp.asarray(found.omega),
@@ -54,7 +52,8 @@ def to_stuart_landau(
         beta=jnp.asarray(beta),
     )
     wired = wired_in_the_plane(rung, network, found)
-    signal = _readback(network, found, hopfs)
+    hopfs = [each.hopf for each in onsets]
+    signal = _readback(network, found, onsets)
     return Translation(
         source,
         plain(source, wired, network.nodes),
@@ -79,48 +78,49 @@ def _swept(rung: Rung) -> str:
     )
 
 
-def _hopf_of(network: Network, found: Modes, node: int, swept: str) -> Hopf:
-    """The Hopf point of a node nearest to where it stands."""
-    rung, inputs = lone(network, found, node)
-    of = family(rung, (_checks.one_of("parameter", swept, paths(rung)),), inputs)
-    state = jax.tree.map(lambda each: each[node : node + 1], found.point.state)
-    value = float(np.asarray(getattr(rung, swept)))
-    hopf = hopf_near(of, np.asarray(of.flat(state)), value, complex(found.root[node]))
-    if hopf is None:
-        root = found.root[node]
-        raise ValueError(
-            f"`source`: no Hopf point was found along {swept!r} near {value:g}, where node {node} has the root "
+def _onsets(network: Network, found: Modes, swept: str) -> list[Onset]:
+    """The Hopf point of each node nearest to where it stands."""
+    each = lone(network, found, _checks.one_of("parameter", swept, paths(network.rung)))
+    values = np.broadcast_to(np.asarray(get(network.rung, swept)), (network.nodes,))
+    states = np.asarray(stack_state(found.point.state)).T
+    onsets = nearest_hopfs(each, Standing(states, values, found.root, found.right, found.left))
+    for node, onset in enumerate(onsets):
+        if onset is None or not onset.hopf.supercritical:
+            raise ValueError(
+                _no_onset(onset, node, found.root[node], f"{swept} = {values[node]:g}")
+            )
+    return [onset for onset in onsets if onset is not None]
+
+
+def _no_onset(onset: Onset | None, node: int, root: complex, at: str) -> str:
+    swept = at.split(" = ")[0]
+    if onset is None:
+        return (
+            f"`source`: no Hopf point was found along {swept!r} about {at}, where node {node} has the root "
             f"{root.real:.4g} + {root.imag:.4g}i (1/s). Below onset rj.translate(source, rj.HarmonicOscillator) "
             "keeps its linear response, on a cycle rj.translate(source, rj.PhaseOscillator) its phase; or give "
             "another `parameter`, or a `start` at another of its fixed points."
         )
-    if not hopf.supercritical:
-        raise ValueError(
-            f"`source`: the Hopf point of node {node} at {swept} = {hopf.value:g} is subcritical: its cycle is "
-            "born unstable, and no Stuart-Landau oscillator has one. rj.bifurcation.cycles follows it; where a "
-            "stable cycle lies beyond, rj.translate(source, rj.PhaseOscillator) keeps its phase."
-        )
-    return hopf
+    return (
+        f"`source`: the Hopf point of node {node} at {swept} = {onset.hopf.value:g} is subcritical: its cycle is "
+        "born unstable, and no Stuart-Landau oscillator has one. rj.bifurcation.cycles follows it; where a "
+        "stable cycle lies beyond, rj.translate(source, rj.PhaseOscillator) keeps its phase."
+    )
 
 
-def _observed(hopf: Hopf) -> tuple[np.ndarray, complex]:
-    value = jnp.asarray([hopf.value])
-    row = np.asarray(jax.jacfwd(lambda x: hopf.family.signal(x, value)[0])(jnp.asarray(hopf.x)))
-    return row, complex(np.dot(row, np.asarray(hopf.normal_form.right)))
-
-
-def _cubic(hopfs: list[Hopf]) -> tuple[np.ndarray, np.ndarray]:
-    scaled = [complex(h.normal_form.cubic) / (4 * abs(_observed(h)[1]) ** 2) for h in hopfs]
+def _cubic(onsets: list[Onset]) -> tuple[np.ndarray, np.ndarray]:
+    scaled = [
+        complex(each.hopf.normal_form.cubic) / (4 * abs(each.observed) ** 2) for each in onsets
+    ]
     return -np.real(scaled), -np.imag(scaled)
 
 
-def _readback(network: Network, found: Modes, hopfs: list[Hopf]) -> Readback:
+def _readback(network: Network, found: Modes, onsets: list[Onset]) -> Readback:
     shift, double = [], []
-    for hopf in hopfs:
-        row, scale = _observed(hopf)
-        form = hopf.normal_form
-        shift.append(np.dot(row, np.asarray(form.mean)) / (4 * abs(scale) ** 2))
-        double.append(np.dot(row, np.asarray(form.double)) / (4 * scale**2))
+    for onset in onsets:
+        form, scale = onset.hopf.normal_form, onset.observed
+        shift.append(np.dot(onset.slope, np.asarray(form.mean)) / (4 * abs(scale) ** 2))
+        double.append(np.dot(onset.slope, np.asarray(form.double)) / (4 * scale**2))
     middle = network.signal(found.point.state, network.rung.Inputs())
     return Readback(middle, jnp.asarray(np.real(shift)), jnp.asarray(np.array(double)))
 

@@ -14,36 +14,31 @@ and Kopell 1991). Of a Stuart-Landau oscillator with diffusive coupling that is 
 2512.10982, where the shift has that factor once too often).
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from rosetta_jax._types import Array, Complex
-from rosetta_jax.bifurcation.collocation import between, whole
-from rosetta_jax.bifurcation.family import family
-from rosetta_jax.bifurcation.limit_cycle import Cycle, cycle_near, limit_cycle, phase_response
+from rosetta_jax.bifurcation.limit_cycle import cycle_near
 from rosetta_jax.forcing import WhiteNoise
 from rosetta_jax.network import Connectome, Network, PhaseCoupling, as_network
 from rosetta_jax.network.coupling import Diffusive
 from rosetta_jax.rungs import PhaseOscillator
-from rosetta_jax.system import Rung, add_inputs, ports, unstack_state
-from rosetta_jax.translation.comparison import runs
+from rosetta_jax.system import Rung, unstack_state
+from rosetta_jax.translation.comparison import phase_state, runs
 from rosetta_jax.translation.plane import forcing_of
 from rosetta_jax.translation.translated import Compared, Inputs, Translation, plain
+from rosetta_jax.translation.turns import MOST, SAMPLES, Turn, turns_of
 
-# Samples of a turn; harmonics below this share of the first are left out, and no more than so many are kept.
-_SAMPLES, _NEGLIGIBLE, _MOST = 256, 1e-3, 8
-# Rounds in which what arrives on average and the cycles that send it settle upon each other.
-_ROUNDS = 3
+# Harmonics of the coupling below this share of the largest are left out.
+_NEGLIGIBLE = 1e-3
 # A difference by which the derivative of the frequency is measured, of the size of the bias.
 _SMALL = 1e-3
 # How long networks are simulated, in turns of weak coupling (s at most).
 _LONGEST = 40.0
-_GOLDEN = 0.6180339887498949
 
 
 class PhaseReadback(eqx.Module):
@@ -66,20 +61,6 @@ class PhaseReadback(eqx.Module):
         return jnp.broadcast_to(self.coefficients[:, 0].real, swing.shape) + swing
 
 
-class Turn(NamedTuple):
-    """What a node does in a turn of its phase, as Fourier coefficients from 0.
-
-    `sent` (channels, harmonics), `heard` (channels, harmonics) the response to what arrives before the gain,
-    `signal` (harmonics,), and the response to each port (harmonics,).
-    """
-
-    cycle: Cycle
-    sent: np.ndarray
-    heard: np.ndarray
-    signal: np.ndarray
-    ports: Mapping[str, np.ndarray]
-
-
 def to_phase(
     source: Rung | Network,
     start: Any = None,
@@ -99,7 +80,7 @@ def to_phase(
             "`source.connectome` turns what it carries (`phase`): lags of the averaged coupling would differ from "
             "link to link; leave the phase out, or keep the rung."
         )
-    turns = _turns(network, start, settle, dt)
+    turns = turns_of(network, start, settle, dt)
     omega = np.array([2 * np.pi * turn.cycle.frequency for turn in turns])
     mean = turns[len(turns) // 2]
     averaged = np.sum(mean.heard.conj() * mean.sent, axis=0)
@@ -125,80 +106,6 @@ def to_phase(
         _errors(network, target, signal, turns) if measured else {},
         turns,
     )
-
-
-def _turns(network: Network, start: Any, settle: float, dt: float) -> list[Turn]:
-    """The cycle of each node, moved by what arrives of all cycles on average."""
-    rung, strengths = network.rung, np.asarray(network.connectome.strengths())
-    gain = np.broadcast_to(np.asarray(network.gain), (network.nodes,))
-    first = limit_cycle(_alone(rung, 0), start=start, settle=settle, dt=dt)
-    turns = [_turn(network, first)] * network.nodes
-    if not strengths.any():
-        return [_turn(network, _cycle(network, node, None, first)) for node in range(network.nodes)]
-    weights = np.asarray(network.connectome.weights)
-    for _ in range(_ROUNDS):
-        middle = np.stack([np.real(turn.sent[:, 0]) for turn in turns])
-        diffusive = isinstance(network.coupling, Diffusive)
-        arriving = gain[:, None] * (weights @ middle - strengths[:, None] * middle * diffusive)
-        turns = [
-            _turn(network, _cycle(network, node, arriving[node], turns[node].cycle))
-            for node in range(network.nodes)
-        ]
-    return turns
-
-
-def _alone(rung: Rung, node: int) -> Rung:
-    return jax.tree.map(lambda leaf: leaf[node] if jnp.ndim(leaf) == 1 else leaf, rung)
-
-
-def _cycle(network: Network, node: int, arriving: np.ndarray | None, near: Cycle) -> Cycle:
-    rung = _alone(network.rung, node)
-    inputs = rung.Inputs()
-    if arriving is not None:
-        given = rung.receive(jnp.asarray(arriving)[:, None])
-        inputs = add_inputs(inputs, jax.tree.map(lambda leaf: jnp.reshape(leaf, ()), given))
-    return cycle_near(family(rung, ((),), inputs), near.places, near.period)
-
-
-def _turn(network: Network, cycle: Cycle) -> Turn:
-    names = tuple(ports(network.rung))
-    sent, heard, signal, pushed = _sampled(
-        cycle.family, cycle.mesh, cycle.places, jnp.asarray(cycle.period), names
-    )
-
-    def harmonics(series: Any) -> np.ndarray:
-        return np.fft.fft(np.asarray(series), axis=0)[: _MOST + 1].T / _SAMPLES
-
-    each = dict(zip(names, harmonics(pushed), strict=True))
-    return Turn(cycle, harmonics(sent), harmonics(heard), harmonics(signal)[0], each)
-
-
-@eqx.filter_jit
-def _sampled(of: Any, mesh: Array, places: Array, period: Array, names: tuple[str, ...]) -> Any:
-    """What is sent, the response to what arrives, the signal and the response to each port, along a turn."""
-    shares = jnp.linspace(0.0, 1.0, _SAMPLES, endpoint=False, dtype=mesh.dtype)
-    states = between(mesh, whole(places), shares)
-    responses = between(mesh, whole(phase_response(of, mesh, places, period)), shares)
-    rung = of.network.rung
-
-    def drift(x: Array, more: Any) -> Array:
-        state = unstack_state(rung, x[:, None])
-        moved = rung.vector_field(jnp.zeros((), x.dtype), state, add_inputs(of.inputs, more))
-        return jnp.concatenate(jax.tree.leaves(moved))
-
-    def at(x: Array, response: Array) -> Any:
-        state = unstack_state(rung, x[:, None])
-        sent = rung.send(state, of.inputs)[:, 0]
-        quiet = jnp.zeros_like(sent)
-        heard = jax.jacfwd(lambda a: response @ drift(x, rung.receive(a[:, None])))(quiet)
-
-        def by_port(units: Array) -> Array:
-            return response @ drift(x, rung.Inputs(**dict(zip(names, units, strict=True))))
-
-        pushed = jax.jacfwd(by_port)(jnp.zeros(len(names), x.dtype))
-        return sent, heard, rung.signal(state, of.inputs), pushed
-
-    return jax.vmap(at)(states, responses)
 
 
 def _own(network: Network, turns: list[Turn]) -> np.ndarray:
@@ -271,8 +178,8 @@ def _errors(
 ) -> Mapping[str, Compared]:
     if network.nodes == 1 or not np.asarray(network.connectome.weights).any():
         return _of_a_node(network, turns[0])
-    hertz = turns[0].cycle.frequency
-    return runs(network, target, signal, _begun(network, turns), hertz, _LONGEST)
+    turning = _on_cycles(network, turns), phase_state
+    return runs(network, target, signal, turning, turns[0].cycle.frequency, _LONGEST)
 
 
 def _of_a_node(network: Network, turn: Turn) -> Mapping[str, Compared]:
@@ -294,25 +201,17 @@ def _of_a_node(network: Network, turn: Turn) -> Mapping[str, Compared]:
     return found
 
 
-def _begun(network: Network, turns: list[Turn]) -> tuple[Any, Any]:
-    """The same past for both: each node on its cycle, at phases that have nothing in common."""
-    phases = 2 * np.pi * np.mod(_GOLDEN * np.arange(network.nodes), 1.0)
-    omega = 2 * np.pi * turns[0].cycle.frequency
-    span = 2 * np.pi
-    turned = np.stack(
-        [turn.cycle.states(np.linspace(0.0, span, _SAMPLES, endpoint=False)) for turn in turns],
-        axis=2,
-    )
-    series = np.fft.fft(turned, axis=0)[: _MOST * 4] / _SAMPLES
+def _on_cycles(network: Network, turns: list[Turn]) -> Callable[[Array], Any]:
+    """The state of the network whose nodes are at some phases of their cycles."""
+    even = np.linspace(0.0, 2 * np.pi, SAMPLES, endpoint=False)
+    turned = np.stack([turn.cycle.states(even) for turn in turns], axis=2)
+    series = np.fft.fft(turned, axis=0)[: MOST * 4] / SAMPLES
 
-    def of_source(t: Any) -> Any:
-        numbers = jnp.arange(len(series), dtype=jnp.result_type(t))[:, None, None]
-        angles = numbers * (phases + omega * t)[None, None, :]
+    def states(angles: Array) -> Any:
+        numbers = jnp.arange(len(series), dtype=angles.dtype)[:, None, None]
+        turning = numbers * angles[None, None, :]
         factor = jnp.where(numbers > 0, 2.0, 1.0)
-        waves = np.real(series) * jnp.cos(angles) - np.imag(series) * jnp.sin(angles)
+        waves = np.real(series) * jnp.cos(turning) - np.imag(series) * jnp.sin(turning)
         return unstack_state(network.rung, jnp.sum(factor * waves, axis=0))
 
-    def of_target(t: Any) -> Any:
-        return PhaseOscillator.State(theta=jnp.mod(phases + omega * t, span))
-
-    return of_source, of_target
+    return states

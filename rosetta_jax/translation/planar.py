@@ -19,21 +19,23 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from rosetta_jax._types import Array
 from rosetta_jax.forcing import WhiteNoise
 from rosetta_jax.linear.blocks import linearise
 from rosetta_jax.network import Connectome, Network, PhaseCoupling, as_network
 from rosetta_jax.network.coupling import Diffusive
 from rosetta_jax.rungs import HarmonicOscillator, PhaseOscillator, StuartLandau
 from rosetta_jax.system import Rung
-from rosetta_jax.translation.comparison import runs
+from rosetta_jax.translation.comparison import phase_state, runs
 from rosetta_jax.translation.plane import forcing_of
 from rosetta_jax.translation.translated import Compared, Inputs, Translation, plain
 
-_LONGEST, _GOLDEN = 40.0, 0.6180339887498949
+# How long networks are simulated (s).
+_LONGEST = 40.0
 
 
 class CircleReadback(eqx.Module):
-    """The x of an oscillator on its circle, `radius` (nodes,), at `lead` (rad) of its phase."""
+    """The x of an oscillator on its circle, `radius` (nodes,)."""
 
     radius: Any
 
@@ -193,15 +195,8 @@ def _noise(network: Network, radius: np.ndarray, shear: np.ndarray) -> WhiteNois
 def _errors(
     network: Network, target: Network, signal: Any, omega: np.ndarray, radius: np.ndarray
 ) -> Any:
-    phases = 2 * np.pi * np.mod(_GOLDEN * np.arange(network.nodes), 1.0)
-    turning = float(omega.mean())
-
-    def of_source(t: Any) -> Any:
-        angles = phases + turning * t
+    def of_source(angles: Array) -> Any:
         return StuartLandau.State(x=radius * jnp.cos(angles), y=radius * jnp.sin(angles))
 
-    def of_target(t: Any) -> Any:
-        return PhaseOscillator.State(theta=jnp.mod(phases + turning * t, 2 * np.pi))
-
-    pasts = of_source, of_target
-    return runs(network, target, signal, pasts, abs(turning) / (2 * np.pi), _LONGEST)
+    hertz = abs(float(omega.mean())) / (2 * np.pi)
+    return runs(network, target, signal, (of_source, phase_state), hertz, _LONGEST)
