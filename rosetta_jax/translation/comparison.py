@@ -67,17 +67,22 @@ def _spectra(source: Network, target: Network, found: Modes) -> Mapping[str, Com
     hertz = jnp.linspace(low, leading.imag + half, _FREQUENCIES) / (2 * math.pi)
     points = found.point, fixed_point(target)
     densities = [
-        np.asarray(_density(network, point, hertz)).mean(axis=1)
+        np.asarray(density_of(network, point, hertz)).mean(axis=1)
         for network, point in zip((source, target), points, strict=True)
     ]
-    places = [int(np.argmax(each)) for each in densities]
-    peaks = [float(hertz[place]) for place in places]
-    heights = [float(each.max()) for each in densities]
-    power = [float(np.trapezoid(each, np.asarray(hertz))) for each in densities]
-    apart = float(np.abs(10 * np.log10(densities[1] / densities[0])).mean())
+    return spectra_apart(np.asarray(hertz), *densities)
+
+
+def spectra_apart(
+    hertz: np.ndarray, source: np.ndarray, target: np.ndarray
+) -> Mapping[str, Compared]:
+    """Where two power densities have their peaks, how high they are, and how far apart they lie."""
+    peaks = [float(hertz[np.argmax(each)]) for each in (source, target)]
+    power = [float(np.trapezoid(each, hertz)) for each in (source, target)]
+    apart = float(np.abs(10 * np.log10(target / source)).mean())
     return {
         "peak frequency": Compared(peaks[0], peaks[1], "Hz"),
-        "peak density": Compared(heights[0], heights[1], "signal²/Hz"),
+        "peak density": Compared(float(source.max()), float(target.max()), "signal²/Hz"),
         "power about the peak": Compared(power[0], power[1], "signal²"),
         "spectra apart, mean": Compared(0.0, apart, "dB"),
     }
@@ -85,7 +90,7 @@ def _spectra(source: Network, target: Network, found: Modes) -> Mapping[str, Com
 
 @eqx.filter_jit
 @full_precision
-def _density(network: Network, point: FixedPoint, hertz: Array) -> Spectrum:
+def density_of(network: Network, point: FixedPoint, hertz: Array) -> Spectrum:
     """The one-sided power density about a fixed point."""
     about = Linearisation(network, point, linearised(network, point, network.noise_ports))
     return 2 * power_density(about, 2 * jnp.pi * hertz)

@@ -12,6 +12,7 @@ from rosetta_jax import _checks
 from rosetta_jax.network import Network
 from rosetta_jax.rungs import HarmonicOscillator, PhaseOscillator, StuartLandau
 from rosetta_jax.system import Rung
+from rosetta_jax.translation.coherence import stuart_landau_to_harmonic
 from rosetta_jax.translation.focus import to_harmonic
 from rosetta_jax.translation.onset import to_stuart_landau
 from rosetta_jax.translation.phase_reduction import to_phase
@@ -22,6 +23,7 @@ from rosetta_jax.translation.translated import Translation
 _BETWEEN: dict[tuple[type[Rung], type[Rung]], Callable[..., Translation]] = {
     (StuartLandau, PhaseOscillator): stuart_landau_to_phase,
     (HarmonicOscillator, PhaseOscillator): harmonic_to_phase,
+    (StuartLandau, HarmonicOscillator): stuart_landau_to_harmonic,
 }
 _FROM_ANY: dict[type[Rung], Callable[..., Translation]] = {
     StuartLandau: to_stuart_landau,

@@ -110,9 +110,10 @@ class Translation:
         console.print(f"{names[0]} → {names[1]} by {self.way}", highlight=False)
         console.print(f"keeps {', '.join(self.preserved)}; {self.valid}", highlight=False)
         table = Table(box=box.SIMPLE_HEAD)
-        for heading in ("measured", "unit", names[0], names[1], "error"):
+        for heading in ("measured", "unit", "source", "target", "error"):
             table.add_column(
-                heading, justify="left" if heading in ("measured", "unit") else "right"
+                heading,
+                justify="left" if heading in ("measured", "unit") else "right",
             )
         for name, each in self.errors.items():
             values = (f"{each.source:.5g}", f"{each.target:.5g}", each.difference)
