@@ -99,7 +99,8 @@ def _no_onset(onset: Onset | None, node: int, root: complex, at: str) -> str:
             f"`source`: no Hopf point was found along {swept!r} about {at}, where node {node} has the root "
             f"{root.real:.4g} + {root.imag:.4g}i (1/s). Below onset rj.translate(source, rj.HarmonicOscillator) "
             "keeps its linear response, on a cycle rj.translate(source, rj.PhaseOscillator) its phase; or give "
-            "another `parameter`, or a `start` at another of its fixed points."
+            "another `parameter`, or a `start` at another of its fixed points (rj.bifurcation.continuation along "
+            f"{swept!r} passes through them)."
         )
     return (
         f"`source`: the Hopf point of node {node} at {swept} = {onset.hopf.value:g} is subcritical: its cycle is "
