@@ -4,14 +4,15 @@ To the rates of rung 4 it adds the kinetics of synapses: potentials rise and dec
 filters around the loop makes the rhythm; no self-excitation is needed.
 
 .. math::
-    L_x[x] &= g_x\,[S(-w_{xy}y + P_x + F_e + \lambda_x E) + p_x] \\
-    L_y[y] &= g_y\,[S(w_{yx}x + P_y + \lambda_y E) + p_y], \qquad
+    L_x[x] &= g_x\,[S(w_{xx}x - w_{xy}y + P_x + F_e + \lambda_x E) + p_x] \\
+    L_y[y] &= g_y\,[S(w_{yx}x - w_{yy}y + P_y + \lambda_y E) + p_y], \qquad
     L = \tau_r\tau_d\frac{d^2}{dt^2} + (\tau_r+\tau_d)\frac{d}{dt} + 1
 
 with potentials in mV and gains $g$ (areas of the responses) in mV s. By default $S(v) =
 2e_0/(1+e^{\rho(v_0-v)})$ in both populations; any other transfer function of `rosetta_jax.rungs.transfer` may
-stand for it. In a network a node sends $x$, which arrives inside the sigmoid of $x$: $F_e = G\sum_j
-C_{ij}x_j(t-\tau_{ij})$.
+stand for it. The weights of populations on themselves are zero, as in the paper's motif, unless a model of another
+rung brings them along (`rj.translate`); that of a single population, $w_{xy} = w_{yx} = 0$, may be negative. In a
+network a node sends $x$, which arrives inside the sigmoid of $x$: $F_e = G\sum_j C_{ij}x_j(t-\tau_{ij})$.
 
 Ports: `field_x` and `field_y`, mV inside the sigmoids; `rate_x` and `rate_y`, pulses a second through the
 synapses, where noise may be white.
@@ -99,8 +100,16 @@ class NMM1(Rung):
 
     bias_x: Parameter = _bias(28.0, "P_x", "excitatory")
     bias_y: Parameter = _bias(0.0, "P_y", "inhibitory")
+    w_xx: Parameter = parameter(
+        0.0,
+        unit="",
+        symbol="w_xx",
+        description="weight of x on itself, negative where it inhibits",
+        source=_SOURCE,
+    )
     w_xy: Parameter = weight(20.0, "w_xy", "inhibition of x by y", _SOURCE)
     w_yx: Parameter = weight(75.0, "w_yx", "excitation of y by x", _SOURCE)
+    w_yy: Parameter = weight(0.0, "w_yy", "inhibition of y by itself", _SOURCE)
     gain_x: Parameter = _gain(0.0325, "g_x", "area of the excitatory response, A/a")
     gain_y: Parameter = _gain(0.44, "g_y", "area of the inhibitory response, B/b")
     rise_x: Parameter = time_constant(0.01, "τ_rx", "rise time of the excitatory synapse", _SOURCE)
@@ -145,8 +154,7 @@ class NMM1(Rung):
         )
 
     def vector_field(self, t: Scalar, state: NMM1State, inputs: NMM1Inputs) -> NMM1State:
-        onto_x = self.transfer.rate(self.bias_x + inputs.field_x - self.w_xy * state.y)
-        onto_y = self.transfer.rate(self.bias_y + inputs.field_y + self.w_yx * state.x)
+        onto_x, onto_y = self.firing_rates(state, inputs)
         driven_x = self.gain_x * (onto_x + inputs.rate_x)
         driven_y = self.gain_y * (onto_y + inputs.rate_y)
         return NMM1State(
@@ -154,6 +162,15 @@ class NMM1(Rung):
             y=state.y_velocity,
             x_velocity=acceleration(state.x, state.x_velocity, driven_x, self.rise_x, self.decay_x),
             y_velocity=acceleration(state.y, state.y_velocity, driven_y, self.rise_y, self.decay_y),
+        )
+
+    def firing_rates(self, state: NMM1State, inputs: NMM1Inputs) -> tuple[Nodal, Nodal]:
+        """The rates S of both populations, 1/s, fields included."""
+        into_x = self.w_xx * state.x - self.w_xy * state.y
+        into_y = self.w_yx * state.x - self.w_yy * state.y
+        return (
+            self.transfer.rate(into_x + self.bias_x + inputs.field_x),
+            self.transfer.rate(into_y + self.bias_y + inputs.field_y),
         )
 
     def send(self, state: NMM1State, inputs: NMM1Inputs) -> Channels:

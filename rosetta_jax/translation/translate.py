@@ -10,13 +10,35 @@ from typing import Any
 
 from rosetta_jax import _checks
 from rosetta_jax.network import Network
-from rosetta_jax.rungs import HarmonicOscillator, PhaseOscillator, StuartLandau
+from rosetta_jax.rungs import (
+    NMM1,
+    NMM2,
+    HarmonicOscillator,
+    JansenRit,
+    MasterMass,
+    PhaseOscillator,
+    QIFPopulation,
+    StuartLandau,
+    WilsonCowan,
+)
 from rosetta_jax.system import Rung
 from rosetta_jax.translation.coherence import stuart_landau_to_harmonic
 from rosetta_jax.translation.focus import to_harmonic
+from rosetta_jax.translation.master_limits import (
+    master_to_nmm1,
+    master_to_nmm2,
+    master_to_qif,
+    master_to_wilson_cowan,
+)
 from rosetta_jax.translation.onset import to_stuart_landau
 from rosetta_jax.translation.phase_reduction import to_phase
 from rosetta_jax.translation.planar import harmonic_to_phase, stuart_landau_to_phase
+from rosetta_jax.translation.static_transfer import nmm2_to_nmm1, qif_to_nmm1
+from rosetta_jax.translation.synapses import (
+    jansen_rit_to_wilson_cowan,
+    nmm1_to_wilson_cowan,
+    wilson_cowan_to_nmm1,
+)
 from rosetta_jax.translation.translated import Translation
 
 # Ways between two rungs, and those from any rung.
@@ -24,6 +46,15 @@ _BETWEEN: dict[tuple[type[Rung], type[Rung]], Callable[..., Translation]] = {
     (StuartLandau, PhaseOscillator): stuart_landau_to_phase,
     (HarmonicOscillator, PhaseOscillator): harmonic_to_phase,
     (StuartLandau, HarmonicOscillator): stuart_landau_to_harmonic,
+    (NMM1, WilsonCowan): nmm1_to_wilson_cowan,
+    (WilsonCowan, NMM1): wilson_cowan_to_nmm1,
+    (JansenRit, WilsonCowan): jansen_rit_to_wilson_cowan,
+    (NMM2, NMM1): nmm2_to_nmm1,
+    (QIFPopulation, NMM1): qif_to_nmm1,
+    (MasterMass, NMM1): master_to_nmm1,
+    (MasterMass, WilsonCowan): master_to_wilson_cowan,
+    (MasterMass, QIFPopulation): master_to_qif,
+    (MasterMass, NMM2): master_to_nmm2,
 }
 _FROM_ANY: dict[type[Rung], Callable[..., Translation]] = {
     StuartLandau: to_stuart_landau,
@@ -52,11 +83,16 @@ def translate(source: Rung | Network, target: type[Rung], **options: Any) -> Tra
     return way(source, **options)
 
 
+def reachable(source: type[Rung]) -> list[type[Rung]]:
+    """The rungs to which a way leads from another, whether or not it holds where that stands."""
+    between = [target for begin, target in _BETWEEN if begin is source and target not in _FROM_ANY]
+    if issubclass(source, PhaseOscillator):
+        return between
+    return between + [each for each in _FROM_ANY if not issubclass(source, each)]
+
+
 def _no_way(source: type[Rung], target: Any) -> str:
     name = getattr(target, "__name__", repr(target))
-    reachable = [
-        each.__name__ for each in _FROM_ANY if not issubclass(source, (each, PhaseOscillator))
-    ]
     if issubclass(source, PhaseOscillator):
         return (
             f"no translation leads from a phase to {name}: an amplitude that was left out cannot be found again; "
@@ -64,5 +100,5 @@ def _no_way(source: type[Rung], target: Any) -> str:
         )
     return (
         f"no translation leads from {source.__name__} to {name}. From here one reaches "
-        f"{', '.join(f'rj.{each}' for each in reachable)}."
+        f"{', '.join(f'rj.{each.__name__}' for each in reachable(source))}."
     )
