@@ -73,6 +73,13 @@ class Cycle:
         """How fast perturbations decay onto the cycle (1/s), below zero where they grow."""
         return float(-np.log(np.abs(others(self.multipliers)).max(initial=0.0)) / self.period)
 
+    @property
+    def guess(self) -> Float[np.ndarray, "intervals degree n"]:
+        """Its places, evenly spaced in time: from where a cycle near it is found."""
+        shape = self.places.shape
+        count = shape[0] * shape[1]
+        return self.states(2 * np.pi * np.arange(count) / count).reshape(shape)
+
     def states(self, phases: Any) -> Float[np.ndarray, "phases n"]:
         """The flat states at phases (rad)."""
         shares = jnp.mod(jnp.asarray(phases, self.mesh.dtype) / (2 * jnp.pi), 1.0)

@@ -9,6 +9,7 @@ from rosetta_jax.cli.gallery import gallery
 from rosetta_jax.cli.ladder import ladder
 from rosetta_jax.cli.simulate import simulate
 from rosetta_jax.cli.spectrum import spectrum
+from rosetta_jax.cli.translate import translation
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,3 +20,4 @@ app = typer.Typer(
 app.command()(ladder)
 for command in (simulate, spectrum, bifurcation, fit, gallery):
     app.command(cls=ConfiguredCommand)(command)
+app.command("translate", cls=ConfiguredCommand)(translation)

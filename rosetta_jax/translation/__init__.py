@@ -14,6 +14,8 @@ from rosetta_jax.translation.spiking_march import Activity as Activity
 from rosetta_jax.translation.spiking_march import simulate_spiking as simulate_spiking
 from rosetta_jax.translation.tongue import Tongue as Tongue
 from rosetta_jax.translation.tongue import tongue as tongue
+from rosetta_jax.translation.translate import reachable as reachable
 from rosetta_jax.translation.translate import translate as translate
 from rosetta_jax.translation.translated import Compared as Compared
 from rosetta_jax.translation.translated import Translation as Translation
+from rosetta_jax.translation.waveforms import waveform as waveform

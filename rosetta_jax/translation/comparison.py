@@ -19,7 +19,7 @@ from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Spectrum
 from rosetta_jax.bifurcation.collocation import between, whole
 from rosetta_jax.bifurcation.family import Family
-from rosetta_jax.bifurcation.limit_cycle import Cycle, cycle_near, phase_response
+from rosetta_jax.bifurcation.limit_cycle import Cycle, cycle_near, phase_response, settled
 from rosetta_jax.forcing import WhiteNoise
 from rosetta_jax.linear import FixedPoint, fixed_point, stability
 from rosetta_jax.linear.fixed_point import linearised
@@ -34,8 +34,8 @@ from rosetta_jax.translation.translated import Compared
 
 # Spectra are compared at so many frequencies, up to so many widths of the peak beside it.
 _FREQUENCIES, _WIDTHS = 81, 3.0
-# Intervals of a cycle, samples of its phase response, steps a turn of a simulated one.
-_INTERVALS, _SAMPLES, _STEPS = 60, 512, 200
+# Intervals of a cycle, samples of its phase response, steps a turn of a simulated one, and of one that settles.
+_INTERVALS, _SAMPLES, _STEPS, _FINE = 60, 512, 200, 500
 # Growth times that a simulated network is given, and its longest run (s).
 _GROWTHS, _LONGEST = 20.0, 60.0
 # The share of a run that is looked at, and the golden ratio, by which phases are spread.
@@ -125,12 +125,17 @@ def _cycles(source: Network, target: Network, signal: Any, found: Modes) -> Mapp
 
 
 def _true_cycle(of: Family, found: Modes, radius: float, omega: float) -> Cycle:
-    """The cycle that collocation finds from the circle."""
+    """The cycle that collocation finds from the circle, or where that is too far, from where a run settles."""
     angles = 2 * np.pi * np.arange(4 * _INTERVALS) / (4 * _INTERVALS)
     swing = np.real(np.exp(1j * angles)[:, None] * found.right[0] / found.observed[0]) * radius
     middle = np.concatenate([np.asarray(each) for each in jax.tree.leaves(found.point.state)])
-    places = (middle + swing).reshape(_INTERVALS, 4, -1)
-    return cycle_near(of, places, 2 * math.pi / omega)
+    places, period = middle + swing, 2 * math.pi / omega
+    try:
+        return cycle_near(of, places.reshape(_INTERVALS, 4, -1), period)
+    except ValueError:
+        lasting = min(_GROWTHS / float(found.growth[0]), _LONGEST)
+        start = of.state(jnp.asarray(places[0]))
+        return cycle_near(of, *settled(of, start, lasting, period / _FINE, _INTERVALS))
 
 
 def harmonics(cycle: Cycle, port: str) -> np.ndarray:

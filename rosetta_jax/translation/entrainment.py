@@ -6,6 +6,7 @@ the drift, and what drifts by less than a tenth of a turn is locked. The edges o
 (`rosetta_jax.translation.tongue`) are found by cutting the interval again and again, many frequencies at once.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -16,11 +17,13 @@ from rosetta_jax import _checks
 from rosetta_jax._types import Parameter, Scalar
 from rosetta_jax.bifurcation.limit_cycle import Cycle, limit_cycle
 from rosetta_jax.forcing.drive import Drive
+from rosetta_jax.forcing.forcing import Sum
 from rosetta_jax.network import alone
 from rosetta_jax.parameters import parameter
 from rosetta_jax.simulation import simulate
 from rosetta_jax.system import Rung, ports
 from rosetta_jax.translation.tongue import Tongue, Waveform, whole_ratio
+from rosetta_jax.translation.translated import Translation
 
 # Samples a turn of the rhythm, steps a sample, and turns a window.
 _SAMPLES, _STEPS, _WINDOW = 40, 12, 2
@@ -33,18 +36,44 @@ _AT_ONCE, _ROUNDS, _DRIFTS = 12, 3, 4.0
 class Entrainment(NamedTuple):
     """How a rhythm answers to inputs of `amplitudes` (a,), the port's unit, and `frequencies` (f,), Hz.
 
-    `drift` (a, f) is how much faster it turns than the input bids (Hz), known to `resolution`.
+    `drift` (a, f) is how much faster it turns than the input bids (Hz), known to `resolution`; `turning` how many
+    turns of the input make one of the rhythm.
     """
 
     frequencies: np.ndarray
     amplitudes: np.ndarray
     drift: np.ndarray
     resolution: float
+    turning: float
 
     @property
     def locked(self) -> np.ndarray:
         """Where the rhythm turns with the input (a, f)."""
         return np.abs(self.drift) < self.resolution
+
+    @property
+    def edges(self) -> tuple[np.ndarray, np.ndarray]:
+        r"""The lowest and the highest frequency that locks (a,), NaN where none does.
+
+        Between what is locked and what is not by Adler's law: the drift beside an edge is
+        $\sqrt{\Delta^2 - h^2}$, with the distance $\Delta$ from the middle and $h$ half the width.
+        """
+        pairs = [self._edges(row) for row in range(len(self.amplitudes))]
+        low, high = np.array(pairs).T
+        return low, high
+
+    def _edges(self, row: int) -> tuple[float, float]:
+        inside = np.flatnonzero(self.locked[row])
+        if not inside.size:
+            return np.nan, np.nan
+        hertz, middle = self.frequencies, self.frequencies[inside].mean()
+        found = []
+        for last, step in ((inside[0], -1), (inside[-1], 1)):
+            beside = int(np.clip(last + step, 0, len(hertz) - 1))
+            squared = (hertz[beside] - middle) ** 2 - (self.drift[row, beside] * self.turning) ** 2
+            edge = middle + step * np.sqrt(max(squared, 0.0))
+            found.append(float(np.clip(edge, *sorted((hertz[last], hertz[beside])))))
+        return found[0], found[1]
 
 
 class _Periodic(Drive):
@@ -59,7 +88,7 @@ class _Periodic(Drive):
 
 
 def entrainment(
-    rung: Rung,
+    system: Rung | Translation,
     frequencies: Any,
     amplitudes: Any,
     port: str | None = None,
@@ -69,20 +98,26 @@ def entrainment(
     turns: Any = 400.0,
     **options: Any,
 ) -> Entrainment:
-    """A rung with a limit cycle under periodic inputs, all pairs of an amplitude and a frequency side by side.
+    """A rhythm under periodic inputs, all pairs of an amplitude and a frequency side by side.
 
-    `frequencies` (f,) in Hz and `amplitudes` (a,) in the unit of `port`, by default the drive port; `ratio` and
-    `waveform` as of `tongue`; `turns` of the rhythm are simulated, and the first half of them dropped. `options`
-    go to `rj.bifurcation.limit_cycle`. Raises `ValueError` where there is no cycle or no such port.
+    Of a translation it is the target that is simulated, under what its source's port takes. `frequencies` (f,) are
+    in Hz and `amplitudes` (a,) in the unit of `port`, by default the drive port; `ratio` and `waveform` as of
+    `tongue`; `turns` of the rhythm are simulated, and the first half of them dropped. `options` go to
+    `rj.bifurcation.limit_cycle`. Raises `ValueError` where there is no cycle or no such port.
     """
-    name = _checks.one_of("port", port or rung.drive_port, ports(rung))
+    source: Any = system.source if isinstance(system, Translation) else system
+    _checks.instance("system", source, Rung, "a rung, or the translation of one")
+    name = _checks.one_of("port", port or source.drive_port, ports(source))
     (n, m), turns = whole_ratio(ratio), _checks.known("turns", turns, "turns")
+    rung: Any = system.target if isinstance(system, Translation) else system
+    factors = system.inputs[name] if isinstance(system, Translation) else {name: 1.0}
     cycle = limit_cycle(rung, **options)
     f, a = (np.atleast_1d(np.asarray(each, float)) for each in (frequencies, amplitudes))
-    grid = np.broadcast_arrays(f[None, :], a[:, None])
-    drift = _drift(rung, cycle, _drive(name, waveform, *grid), n / m * grid[0].ravel(), turns)
+    hertz, sizes = np.broadcast_arrays(f[None, :], a[:, None])
+    drive = _drive(factors, waveform, hertz, sizes)
+    drift = _drift(rung, cycle, drive, n / m * hertz.ravel(), turns)
     lasting = turns / 2 * cycle.period
-    return Entrainment(f, a, drift.reshape(len(a), len(f)), _LOCKED / lasting)
+    return Entrainment(f, a, drift.reshape(len(a), len(f)), _LOCKED / lasting, m / n)
 
 
 def tongue_edges(
@@ -102,7 +137,7 @@ def tongue_edges(
     turns = 2 * _DRIFTS / (half * cycle.period * n / m)
     for _ in range(_ROUNDS):
         hertz = np.linspace(brackets[:, 0], brackets[:, 1], _AT_ONCE, axis=1)
-        drive = _drive(predicted.port, waveform, hertz, np.full_like(hertz, amplitude))
+        drive = _drive({predicted.port: 1.0}, waveform, hertz, np.full_like(hertz, amplitude))
         drift = _drift(rung, cycle, drive, n / m * hertz.ravel(), turns)
         locked = (np.abs(drift) < _LOCKED / (turns / 2 * cycle.period)).reshape(hertz.shape)
         brackets = np.stack([_narrowed(*each) for each in zip(hertz, locked, (1, -1), strict=True)])
@@ -123,12 +158,22 @@ def _narrowed(hertz: np.ndarray, locked: np.ndarray, towards: int) -> np.ndarray
     return np.sort(pair)
 
 
-def _drive(port: str, waveform: Waveform, hertz: np.ndarray, amplitude: np.ndarray) -> Drive:
-    columns = (jnp.asarray(each.ravel()) for each in (amplitude, hertz))
-    return _Periodic(*columns, waveform=waveform, port=port)
+def _drive(
+    factors: Mapping[str, Any], waveform: Waveform, hertz: np.ndarray, amplitude: np.ndarray
+) -> Drive | Sum:
+    """The input at the ports that take it, a factor each."""
+    total: Any = None
+    for port, factor in factors.items():
+        size = float(np.asarray(factor).reshape(-1)[0]) * amplitude
+        columns = (jnp.asarray(each.ravel()) for each in (size, hertz))
+        part = _Periodic(*columns, waveform=waveform, port=port)
+        total = part if total is None else total + part
+    return total
 
 
-def _drift(rung: Rung, cycle: Cycle, drive: Drive, bidden: np.ndarray, turns: float) -> np.ndarray:
+def _drift(
+    rung: Rung, cycle: Cycle, drive: Drive | Sum, bidden: np.ndarray, turns: float
+) -> np.ndarray:
     """How much faster each node turns than it is bidden (Hz)."""
     nodes, every = len(bidden), cycle.period / _SAMPLES
     begun = cycle.family.state(jnp.asarray(cycle.states([0.0])[0]))

@@ -14,6 +14,7 @@ import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax.bifurcation import Hopf
+from rosetta_jax.bifurcation.family import Parameter
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.parameters import get, paths
 from rosetta_jax.rungs import StuartLandau
@@ -24,26 +25,36 @@ from rosetta_jax.translation.nearest_hopf import Onset, Standing, nearest_hopfs
 from rosetta_jax.translation.plane import plane_inputs, wired_in_the_plane
 from rosetta_jax.translation.translated import Readback, Translation, plain
 
-# Names of what is swept to find the Hopf point, where none is given.
-_SWEPT = ("bias", "bias_x", "bias_e", "bias_1", "alpha")
+# What is swept to find the Hopf point, where nothing is given; what is moved together must be equal.
+_SWEPT = (
+    ("bias",),
+    ("bias_e", "bias_i"),
+    ("bias_x",),
+    ("bias_y",),
+    ("bias_e",),
+    ("bias_1",),
+    ("bias_2",),
+    ("alpha",),
+)
 
 
 def to_stuart_landau(
     source: Rung | Network,
-    parameter: str | None = None,
+    parameter: Parameter | None = None,
     start: Any = None,
     measured: bool = True,
 ) -> Translation:
     """A rung or network near onset as Stuart-Landau oscillators.
 
-    `parameter` is the path in the rung along which the nearest Hopf point is sought, by default its bias; `start`
-    a state near the fixed point that is meant, where there are several. Raises `ValueError` where a node does not
+    `parameter` is the path in the rung along which the nearest Hopf point is sought, or several that are moved
+    together, by default the first of its biases that leads to one; `start` a state near the fixed point that is
+    meant, where there are several. Raises `ValueError` where a node does not
     rotate, where there is no Hopf point near, and where it is subcritical.
     """
     network = as_network(source)
-    swept = parameter or _swept(network.rung)
+    swept = _candidates(network.rung, parameter)
     found = modes(network, start)
-    onsets = _onsets(network, found, swept)
+    onsets, chosen = _nearest(network, found, swept)
     gamma, beta = _cubic(onsets)
     rung = StuartLandau(
         alpha=jnp.asarray(found.growth),
@@ -59,7 +70,7 @@ def to_stuart_landau(
         plain(source, wired, network.nodes),
         "the normal form of its Hopf point",
         ("growth rate", "frequency", "saturation", "shear", "what an input does at resonance"),
-        _validity(found, hopfs, swept),
+        _validity(found, hopfs, chosen),
         signal,
         plane_inputs(found),
         compared(network, wired, signal, found) if measured else {},
@@ -67,36 +78,62 @@ def to_stuart_landau(
     )
 
 
-def _swept(rung: Rung) -> str:
+def _candidates(rung: Rung, parameter: Parameter | None) -> list[tuple[str, ...]]:
+    """What may be swept: what is asked for, or all biases."""
     known = paths(rung)
-    for name in _SWEPT:
-        if name in known:
-            return name
-    raise ValueError(
-        f"`parameter` must be given: {type(rung).__name__} has no bias along which to seek its Hopf point. "
-        f"Choose from: {', '.join(known)}."
-    )
+    if parameter is not None:
+        names = (parameter,) if isinstance(parameter, str) else tuple(parameter)
+        return [tuple(_checks.one_of("parameter", name, known) for name in names)]
+    there = [names for names in _SWEPT if set(names) <= set(known) and _alike(rung, names)]
+    if not there:
+        raise ValueError(
+            f"`parameter` must be given: {type(rung).__name__} has no bias along which to seek its Hopf point. "
+            f"Choose from: {', '.join(known)}."
+        )
+    return there
 
 
-def _onsets(network: Network, found: Modes, swept: str) -> list[Onset]:
-    """The Hopf point of each node nearest to where it stands."""
-    each = lone(network, found, _checks.one_of("parameter", swept, paths(network.rung)))
-    values = np.broadcast_to(np.asarray(get(network.rung, swept)), (network.nodes,))
-    states = np.asarray(stack_state(found.point.state)).T
-    onsets = nearest_hopfs(each, Standing(states, values, found.root, found.right, found.left))
-    for node, onset in enumerate(onsets):
-        if onset is None or not onset.hopf.supercritical:
+def _alike(rung: Rung, names: tuple[str, ...]) -> bool:
+    first = np.asarray(get(rung, names[0]))
+    return all(np.array_equal(first, np.asarray(get(rung, name))) for name in names)
+
+
+def _nearest(
+    network: Network, found: Modes, candidates: list[tuple[str, ...]]
+) -> tuple[list[Onset], str]:
+    """The Hopf point of each node along the first candidate that leads to a supercritical one."""
+    reasons = []
+    for names in candidates:
+        if not _alike(network.rung, names):
             raise ValueError(
-                _no_onset(onset, node, found.root[node], f"{swept} = {values[node]:g}")
+                f"`parameter`: {' and '.join(names)} differ, and cannot be moved together: give one of them."
             )
-    return [onset for onset in onsets if onset is not None]
+        onsets, reason = _along(network, found, names)
+        if not reason:
+            return onsets, " = ".join(names)
+        reasons.append(reason)
+    raise ValueError(reasons[0])
 
 
-def _no_onset(onset: Onset | None, node: int, root: complex, at: str) -> str:
-    swept = at.split(" = ")[0]
+def _along(
+    network: Network, found: Modes, names: tuple[str, ...]
+) -> tuple[list[Onset], str | None]:
+    """The Hopf point of each node along a parameter, or why there is none."""
+    values = np.broadcast_to(np.asarray(get(network.rung, names[0])), (network.nodes,))
+    states = np.asarray(stack_state(found.point.state)).T
+    standing = Standing(states, values, found.root, found.right, found.left)
+    found_onsets = nearest_hopfs(lone(network, found, names), standing)
+    onsets = [onset for onset in found_onsets if onset is not None and onset.hopf.supercritical]
+    for node, onset in enumerate(found_onsets):
+        if onset is None or not onset.hopf.supercritical:
+            return onsets, _no_onset(onset, node, found.root[node], " = ".join(names), values[node])
+    return onsets, None
+
+
+def _no_onset(onset: Onset | None, node: int, root: complex, swept: str, value: float) -> str:
     if onset is None:
         return (
-            f"`source`: no Hopf point was found along {swept!r} about {at}, where node {node} has the root "
+            f"`source`: no Hopf point was found along {swept!r} about {value:g}, where node {node} has the root "
             f"{root.real:.4g} + {root.imag:.4g}i (1/s). Below onset rj.translate(source, rj.HarmonicOscillator) "
             "keeps its linear response, on a cycle rj.translate(source, rj.PhaseOscillator) its phase; or give "
             "another `parameter`, or a `start` at another of its fixed points (rj.bifurcation.continuation along "

@@ -36,7 +36,7 @@ from rosetta_jax.translation.turns import MOST, SAMPLES, Turn, turns_of
 # Harmonics of the coupling below this share of the largest are left out.
 _NEGLIGIBLE = 1e-3
 # A difference by which the derivative of the frequency is measured, of the size of the bias.
-_SMALL = 1e-3
+_SMALL = 1e-5
 # How long networks are simulated, in turns of weak coupling (s at most).
 _LONGEST = 40.0
 
@@ -195,7 +195,7 @@ def _of_a_node(network: Network, turn: Turn) -> Mapping[str, Compared]:
                 getattr(cycle.family.inputs, name) + sign * size,
             )
             of = eqx.tree_at(lambda each: each.inputs, cycle.family, moved)
-            pair.append(2 * np.pi * cycle_near(of, cycle.places, cycle.period).frequency)
+            pair.append(2 * np.pi * cycle_near(of, cycle.guess, cycle.period).frequency)
         slope = (pair[1] - pair[0]) / (2 * size)
         found[f"frequency by {name}"] = Compared(slope, float(response[0].real), "rad/s a unit")
     return found

@@ -54,6 +54,9 @@ def test_what_is_locked_is_where_the_tongue_is():
     found = entrainment(SHEARED, hertz, amplitudes, "x", turns=400, settle=5.0, dt=1e-3)
     low, high = (each[:, None] for each in predicted.edges(amplitudes))
     np.testing.assert_array_equal(found.locked, (hertz > low) & (hertz < high))
+    edges = np.array(found.edges).T
+    expected = np.stack([low[:, 0], high[:, 0]], axis=1)
+    np.testing.assert_allclose(edges, expected, atol=0.1 * np.ptp(expected[0]))
     # Adler's drift beside the tongue, sqrt(detuning^2 - half-width^2).
     detuning, half = 0.03 * predicted.frequency, 0.01 * predicted.frequency
     np.testing.assert_allclose(

@@ -240,3 +240,16 @@ def test_a_subcritical_onset_is_named():
     start = branch.family.state(jnp.asarray(state))
     with pytest.raises(ValueError, match=r"-12\.1475 is.*subcritical.*rj\.PhaseOscillator"):
         rj.translate(rj.JansenRit(bias=-12.0), rj.StuartLandau, start=start)
+
+
+def test_a_hopf_point_far_away_is_found_by_following_the_equilibrium():
+    """Jansen-Rit at p = 201, where Newton's method from afar finds none: 89.829 is the nearer one."""
+    found = rj.translate(rj.JansenRit(bias=201.0), rj.StuartLandau, measured=False)
+    assert found.details[0].value == pytest.approx(89.829108, abs=1e-5)
+
+
+def test_parameters_that_differ_are_not_moved_together():
+    with pytest.raises(ValueError, match=r"bias_x and bias_y differ"):
+        rj.translate(
+            wilson_cowan(0.02), rj.StuartLandau, parameter=("bias_x", "bias_y"), measured=False
+        )
