@@ -133,7 +133,8 @@ def _crossing(path: _Path, at: Standing, node: int) -> _Guess | None:
             if root.imag <= 0:
                 break
             if root.real * begun.real <= 0:
-                value = float(at.values[node]) + step
+                share = root.real / (root.real - before.real) if root.real != before.real else 0.0
+                value = float(at.values[node]) + step + share * (last - step)
                 shape = vectors[:, chosen]
                 found.append(_Guess(path.states[here], shape, root.imag, value, abs(step - last)))
                 break
