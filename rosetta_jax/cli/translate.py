@@ -144,7 +144,8 @@ def _translated(
 ) -> tuple[dict[str, Translation], dict[str, str]]:
     """The translations that hold, and why the others do not, by the name of the target."""
     names = {kind: name.value for name, kind in KINDS.items()}
-    targets = [KINDS[name] for name in to] or reachable(KINDS[rung])
+    there = [kind for kind in reachable(KINDS[rung]) if kind in names]
+    targets = [KINDS[name] for name in to] or there
     if not targets:
         raise ValueError(f"`--rung` {rung.value} reaches no other rung: choose a richer one.")
     found, refused = {}, {}

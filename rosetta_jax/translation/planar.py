@@ -41,7 +41,12 @@ class CircleReadback(eqx.Module):
 
     def __call__(self, state: Any) -> Any:
         """The signal of phases (nodes,) or (time, nodes)."""
-        return jnp.broadcast_to(self.radius, state.theta.shape) * jnp.cos(state.theta)
+        return self.state(state).x
+
+    def state(self, state: Any) -> Any:
+        """The state in the plane of phases (nodes,) or (time, nodes)."""
+        radius = jnp.broadcast_to(self.radius, state.theta.shape)
+        return StuartLandau.State(x=radius * jnp.cos(state.theta), y=radius * jnp.sin(state.theta))
 
 
 def stuart_landau_to_phase(source: Rung | Network, measured: bool = True) -> Translation:

@@ -5,8 +5,12 @@ oscillator, near its Hopf point Stuart-Landau, on a cycle the phase. From there 
 path that does not exist, or does not hold where the source stands, says why and which neighbouring one does.
 """
 
-from collections.abc import Callable
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax.network import Network
@@ -23,6 +27,8 @@ from rosetta_jax.rungs import (
 )
 from rosetta_jax.system import Rung
 from rosetta_jax.translation.coherence import stuart_landau_to_harmonic
+from rosetta_jax.translation.composition import composed
+from rosetta_jax.translation.demodulation import unheard
 from rosetta_jax.translation.focus import to_harmonic
 from rosetta_jax.translation.master_limits import (
     master_to_nmm1,
@@ -30,19 +36,21 @@ from rosetta_jax.translation.master_limits import (
     master_to_qif,
     master_to_wilson_cowan,
 )
+from rosetta_jax.translation.neurons import to_mean_field, to_spiking
 from rosetta_jax.translation.onset import to_stuart_landau
 from rosetta_jax.translation.phase_reduction import to_phase
 from rosetta_jax.translation.planar import harmonic_to_phase, stuart_landau_to_phase
+from rosetta_jax.translation.spiking import SpikingNetwork
 from rosetta_jax.translation.static_transfer import nmm2_to_nmm1, qif_to_nmm1
 from rosetta_jax.translation.synapses import (
     jansen_rit_to_wilson_cowan,
     nmm1_to_wilson_cowan,
     wilson_cowan_to_nmm1,
 )
-from rosetta_jax.translation.translated import Translation
+from rosetta_jax.translation.translated import Translation, rung_of
 
 # Ways between two rungs, and those from any rung.
-_BETWEEN: dict[tuple[type[Rung], type[Rung]], Callable[..., Translation]] = {
+_BETWEEN: dict[tuple[type, type], Callable[..., Translation]] = {
     (StuartLandau, PhaseOscillator): stuart_landau_to_phase,
     (HarmonicOscillator, PhaseOscillator): harmonic_to_phase,
     (StuartLandau, HarmonicOscillator): stuart_landau_to_harmonic,
@@ -55,50 +63,78 @@ _BETWEEN: dict[tuple[type[Rung], type[Rung]], Callable[..., Translation]] = {
     (MasterMass, WilsonCowan): master_to_wilson_cowan,
     (MasterMass, QIFPopulation): master_to_qif,
     (MasterMass, NMM2): master_to_nmm2,
+    (QIFPopulation, SpikingNetwork): to_spiking,
+    (NMM2, SpikingNetwork): to_spiking,
+    (SpikingNetwork, QIFPopulation): to_mean_field,
+    (SpikingNetwork, NMM2): to_mean_field,
 }
-_FROM_ANY: dict[type[Rung], Callable[..., Translation]] = {
+_FROM_ANY: dict[type, Callable[..., Translation]] = {
     StuartLandau: to_stuart_landau,
     HarmonicOscillator: to_harmonic,
     PhaseOscillator: to_phase,
 }
 
 
-def translate(source: Rung | Network, target: type[Rung], **options: Any) -> Translation:
+def translate(
+    source: Rung | Network | SpikingNetwork,
+    target: type | Sequence[type],
+    **options: Any,
+) -> Translation:
     """A rung or network carried to another rung, with what is kept and the error that was measured.
 
-    `target` is a rung's class: `rj.HarmonicOscillator` (about a stable focus), `rj.StuartLandau` (near a Hopf
-    point) or `rj.PhaseOscillator` (on a limit cycle). A rung gives a rung, a network a network: links, delays,
-    drive, field and noise travel with it. `options` go to the way that is taken: `start`, a state near the fixed
-    point or cycle that is meant, where there are several; `parameter`, along which the Hopf point is sought;
+    `target` is a rung's class: from any rung `rj.HarmonicOscillator` (about a stable focus), `rj.StuartLandau`
+    (near a Hopf point) or `rj.PhaseOscillator` (on a limit cycle), and others as `rj.translation.reachable` tells;
+    `rj.translation.SpikingNetwork` for next-generation populations. Several are taken one after the other,
+    `(rj.StuartLandau, rj.PhaseOscillator)`. A rung gives a rung, a network a network: links, delays, drive, field
+    and noise travel with it. `options` go to the first way that is taken: `start`, a state near the fixed point or
+    cycle that is meant, where there are several; `parameter`, along which the Hopf point is sought;
     `measured=False` leaves the comparison out.
 
     Raises `ValueError` where no way leads there, or it does not hold where the source stands, naming the
     neighbouring one that does.
     """
-    _checks.instance("source", source, (Rung, Network), "an rj.Network or a rung")
-    rung = source.rung if isinstance(source, Network) else source
-    way = _BETWEEN.get((type(rung), target), _FROM_ANY.get(target))
+    wanted = "an rj.Network, a rung or an rj.translation.SpikingNetwork"
+    _checks.instance("source", source, (Rung, Network, SpikingNetwork), wanted)
+    first, *others = target if isinstance(target, Sequence) else (target,)
+    found = _one_way(source, first, options)
+    measured = {name: value for name, value in options.items() if name == "measured"}
+    for each in others:
+        found = composed(found, _one_way(found.target, each, measured))
+    return found
+
+
+def _one_way(source: Any, target: type, options: dict[str, Any]) -> Translation:
+    rung = rung_of(source)
+    way = _BETWEEN.get((type(rung), target))
+    if way is None and isinstance(rung, Rung):
+        way = _FROM_ANY.get(target)
     if way is None or isinstance(rung, (target, PhaseOscillator)):
         raise ValueError(_no_way(type(rung), target))
-    return way(source, **options)
+    found = way(source, **options)
+    omega = getattr(rung_of(found.target), "omega", None)
+    if omega is None:
+        return found
+    hertz = float(np.mean(np.abs(omega))) / (2 * math.pi)
+    return dataclasses.replace(found, flags=unheard(source, found.target, hertz))
 
 
-def reachable(source: type[Rung]) -> list[type[Rung]]:
+def reachable(source: type) -> list[type]:
     """The rungs to which a way leads from another, whether or not it holds where that stands."""
     between = [target for begin, target in _BETWEEN if begin is source and target not in _FROM_ANY]
-    if issubclass(source, PhaseOscillator):
+    if not issubclass(source, Rung) or issubclass(source, PhaseOscillator):
         return between
     return between + [each for each in _FROM_ANY if not issubclass(source, each)]
 
 
-def _no_way(source: type[Rung], target: Any) -> str:
+def _no_way(source: type, target: Any) -> str:
     name = getattr(target, "__name__", repr(target))
     if issubclass(source, PhaseOscillator):
         return (
             f"no translation leads from a phase to {name}: an amplitude that was left out cannot be found again; "
             "translate the richer rung that the phase came from."
         )
-    return (
-        f"no translation leads from {source.__name__} to {name}. From here one reaches "
-        f"{', '.join(f'rj.{each.__name__}' for each in reachable(source))}."
-    )
+    near = [
+        f"rj.{'' if issubclass(each, Rung) else 'translation.'}{each.__name__}"
+        for each in reachable(source)
+    ]
+    return f"no translation leads from {source.__name__} to {name}. From here one reaches {', '.join(near)}."

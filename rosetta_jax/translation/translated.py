@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from rosetta_jax._types import Array, Complex, Float, Nodal
@@ -69,11 +70,12 @@ class Translation:
     `source` and `target` are both a rung or both a network; `way` names the path, `preserved` what both share,
     `valid` where that holds, in words with numbers. `signal` maps the target's state back to the source's signal,
     `inputs` says what one unit at each port of the source is at each port of the target, (nodes,) each. `errors`
-    compare both, measured and not asserted.
+    compare both, measured and not asserted. `flags` say what of the source's inputs the target cannot show. A
+    spiking network may stand on either side.
     """
 
-    source: Rung | Network
-    target: Rung | Network
+    source: Any
+    target: Any
     way: str
     preserved: tuple[str, ...]
     valid: str
@@ -81,6 +83,7 @@ class Translation:
     inputs: Inputs
     errors: Mapping[str, Compared]
     details: Any = None
+    flags: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """All that is said of the translation, as plain values."""
@@ -88,6 +91,7 @@ class Translation:
             "way": self.way,
             "preserved": list(self.preserved),
             "valid": self.valid,
+            "flags": list(self.flags),
             "errors": {
                 name: {
                     "source": each.source,
@@ -105,10 +109,12 @@ class Translation:
 
     def report(self) -> None:
         """Print the way, what is kept, where it holds, and the measured errors."""
-        names = [type(_rung(each)).__name__ for each in (self.source, self.target)]
+        names = [type(rung_of(each)).__name__ for each in (self.source, self.target)]
         console = Console()
         console.print(f"{names[0]} → {names[1]} by {self.way}", highlight=False)
         console.print(f"keeps {', '.join(self.preserved)}; {self.valid}", highlight=False)
+        for flag in self.flags:
+            console.print(f"[bold]mind:[/] {escape(flag)}", highlight=False)
         table = Table(box=box.SIMPLE_HEAD)
         for heading in ("measured", "unit", "source", "target", "error"):
             table.add_column(
@@ -121,7 +127,8 @@ class Translation:
         console.print(table)
 
 
-def _rung(system: Rung | Network) -> Rung:
+def rung_of(system: Any) -> Any:
+    """The rung of a network, or what is none itself."""
     return system.rung if isinstance(system, Network) else system
 
 
