@@ -17,7 +17,7 @@ from rosetta_jax.system import Rung
 # Rungs that take inputs in proportion.
 _PROPORTIONAL = (HarmonicOscillator, StuartLandau, PhaseOscillator)
 # Turns of the rhythm that are looked at, and samples a second that carriers of 10 kHz need.
-_TURNS, _RATE = 12.0, 50_000.0
+_TURNS, _RATE = 24.0, 50_000.0
 # A carrier is faster than so many rhythms, and holds at least this share of the power.
 _FASTER, _MOST = 8.0, 0.5
 # An envelope that varies by less than this share of its mean is none, and one up to so many rhythms is heard.
