@@ -12,18 +12,16 @@ with a phase of its own: one number for what the connectome, both synapses and b
 
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from rosetta_jax.bifurcation.equilibria import equilibrium_near
-from rosetta_jax.bifurcation.family import Parameter, family
+from rosetta_jax.bifurcation.family import Parameter
 from rosetta_jax.linear.blocks import Blocks, linearise
-from rosetta_jax.linear.fixed_point import FixedPoint, fixed_point
+from rosetta_jax.linear.fixed_point import FixedPoint
 from rosetta_jax.network import Network
 from rosetta_jax.results import Status
 from rosetta_jax.system import ports
 from rosetta_jax.translation.nodes import Lone, lone_nodes
+from rosetta_jax.translation.standing import fixed_point_near
 
 
 class Modes(NamedTuple):
@@ -57,7 +55,7 @@ def modes(network: Network, start: Any = None) -> Modes:
 
     Raises `ValueError` where there is no fixed point, or a node does not rotate about it.
     """
-    point = fixed_point(network, start=None if start is None else _nearest(network, start))
+    point = fixed_point_near(network, start)
     if int(point.status) != Status.ok:
         raise ValueError(
             "`source` has no fixed point that was found, so that there is no onset to stand on: where it "
@@ -91,15 +89,6 @@ def lone(network: Network, found: Modes, *parameters: Parameter) -> Lone:
     strengths = network.connectome.strengths()
     combined = network.coupling.combine(found.point.arriving, sent, strengths)
     return lone_nodes(network, combined, parameters or ((),))
-
-
-def _nearest(network: Network, start: Any) -> Any:
-    """The fixed point nearest to a state: a search along the flow would leave an unstable one."""
-    of = family(network, ((),))
-    spread = jax.tree.map(lambda each: jnp.broadcast_to(each, (network.nodes,)), start)
-    x = of.flat(spread)
-    found, good = equilibrium_near(of, x, jnp.zeros(1, x.dtype))
-    return of.state(found) if good else spread
 
 
 def _leading(matrix: np.ndarray, node: int) -> tuple[complex, np.ndarray, np.ndarray]:

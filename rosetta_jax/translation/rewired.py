@@ -11,15 +11,14 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from rosetta_jax.bifurcation.equilibria import equilibrium_near
-from rosetta_jax.bifurcation.family import family
 from rosetta_jax.forcing import Noise
-from rosetta_jax.linear import FixedPoint, fixed_point
+from rosetta_jax.linear import FixedPoint
 from rosetta_jax.network import Connectome, Network
 from rosetta_jax.network.coupling import Diffusive
 from rosetta_jax.results import Status
 from rosetta_jax.system import Rung
 from rosetta_jax.translation.plane import forcing_of
+from rosetta_jax.translation.standing import fixed_point_near
 from rosetta_jax.translation.translated import Inputs
 
 # How strong a noise is, by the name that each kind has for it.
@@ -77,13 +76,7 @@ def standing(network: Network, start: Any = None) -> FixedPoint:
 
     Raises `ValueError` where none is found.
     """
-    if start is not None:
-        # A search along the flow would leave an unstable one.
-        of = family(network, ((),))
-        x = of.flat(start)
-        found, good = equilibrium_near(of, x, jnp.zeros(1, x.dtype))
-        start = of.state(found) if good else start
-    point = fixed_point(network, start=start)
+    point = fixed_point_near(network, start)
     if int(point.status) != Status.ok:
         raise ValueError(
             "`source` has no fixed point that was found, about which models could be compared: give `start`, a "
