@@ -6,6 +6,7 @@ import pytest
 
 import rosetta_jax as rj
 from rosetta_jax.translation.master_limits import equivalent_membrane_time
+from rosetta_jax.translation.side_by_side import leading_root
 
 
 def slope(rung: rj.MasterMass, s: float) -> float:
@@ -61,6 +62,12 @@ def test_only_the_whole_oscillates():
     assert found.errors["frequency"].source == pytest.approx(44.96, abs=0.01)
     assert found.errors["frequency"].target == found.errors["amplitude"].target == 0.0
     assert found.errors["growth"].target == pytest.approx(-200.0, rel=1e-9)
+    # y, which is idle, decays as fast and does not turn: the root that turns is the one to compare.
+    network, point = rj.alone(found.target), rj.linear.fixed_point(found.target)
+    turning, straight = (leading_root(network, point, turning=each) for each in (True, False))
+    assert turning is not None and straight is not None
+    assert turning.imag / (2 * np.pi) == pytest.approx(112.54, abs=5e-3) and straight.imag == 0.0
+    assert found.errors["frequency of the root"].target == turning.imag / (2 * np.pi)
 
 
 def test_a_delayed_network_keeps_its_spectra_in_the_limit():
@@ -127,12 +134,16 @@ def qif(fast: float, membrane: float = 1.0) -> rj.MasterMass:
 
 
 def test_rate_and_voltage_take_the_membranes_place_to_first_order():
-    found = rj.translate(qif(0.1), rj.QIFPopulation)
-    assert float(found.target.coupling_strength) == pytest.approx(-5.0, rel=1e-12)
+    noise = rj.OrnsteinUhlenbeck(0.1, 0.005, ports=("field",))
+    found = rj.translate(rj.alone(qif(0.1), noise=noise), rj.QIFPopulation)
+    assert float(found.target.rung.coupling_strength) == pytest.approx(-5.0, rel=1e-12)
+    assert found.target.noise.ports == ("current",)
     assert found.details.order == pytest.approx(1.0, abs=0.06)
     np.testing.assert_allclose(found.details.errors, [0.02414, 0.01123, 0.00541], atol=5e-6)
     assert found.errors["fixed point"].error == pytest.approx(0.0, abs=1e-10)
     assert abs(found.errors["frequency of the root"].error) < 0.03
+    # The rate of the target, read through its synapse.
+    assert found.errors["spectra apart, mean"].target < 0.3
 
 
 def test_with_the_equivalent_membrane_time_the_error_is_of_second_order():
