@@ -178,6 +178,17 @@ def test_where_there_is_no_equilibrium_that_is_said(tmp_path, monkeypatch):
     assert done.exit_code == 1 and "no equilibrium was found" in done.output
 
 
+def test_a_degenerate_hopf_point_is_told_as_one(tmp_path):
+    done = rosetta(
+        *("--rung", "harmonic", "--parameter", "alpha", "--from", -1, "--to", 1),
+        *("--out", tmp_path, "--quiet"),
+    )
+    assert done.exit_code == 0, done.output
+    (point,) = json.loads((tmp_path / "summary.json").read_text())["points"]
+    assert point["kind"] == "HB" and point["event"].startswith("degenerate")
+    assert "1 points and 0 branches of cycles" in done.output
+
+
 def test_help_explains_every_option():
     done = rosetta("--help")
     assert done.exit_code == 0 and "stable and unstable cycles" in done.output
