@@ -6,11 +6,11 @@ polynomial of degree four through five places, and at the four Gauss points $c$ 
 .. math::  u'(c) = T f(u(c), p)
 
 which converges as the eighth power of the interval at its ends (de Boor and Swartz 1973). Linearised, the inner
-places of an interval follow from its first one, so that all intervals chain to $\delta u(1) = M\,\delta u(0) +
-\dots$; what is left is one small system of first place, period and parameter, closed by $u(1) = u(0)$, by a phase
-that stays as near to the last cycle as it can, $\int \langle u, \dot u_{last}\rangle = 0$, and by whatever row is
-asked for. $M$ is the monodromy matrix, whose eigenvalues are the Floquet multipliers (Doedel, Keller and Kernévez
-1991). Intervals are cut anew where the fifth derivative asks for them, as in AUTO.
+places of an interval follow from its first one, so that all intervals are a chain
+(`rosetta_jax.bifurcation.chain`), closed by $u(1) = u(0)$, by a phase that stays as near to the last cycle as it
+can, $\int \langle u, \dot u_{last}\rangle = 0$, and by whatever row is asked for. The product of its links is the
+monodromy matrix, whose eigenvalues are the Floquet multipliers (Doedel, Keller and Kernévez 1991). Intervals are
+cut anew where the fifth derivative asks for them, as in AUTO.
 """
 
 from functools import cache
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.polynomial import Polynomial, legendre
 
 from rosetta_jax._types import Array, Bool, Float, Scalar
+from rosetta_jax.bifurcation.chain import Chain
 from rosetta_jax.bifurcation.family import Family
 from rosetta_jax.bifurcation.pseudo_arclength import Problem, Unknowns
 
@@ -39,13 +40,13 @@ Places = Float[Array, "intervals degree n"]
 class Slope(NamedTuple):
     """The linearised equations of each interval: inner places from the first, the period, the parameter.
 
-    `inverse` is what turns residuals into inner places.
+    `by_itself` is how inner places must move to make the residual vanish.
     """
 
     from_first: Float[Array, "intervals inner n"]
     from_period: Float[Array, "intervals inner"]
     from_value: Float[Array, "intervals inner"]
-    inverse: Float[Array, "intervals inner inner"]
+    by_itself: Float[Array, "intervals inner"]
 
 
 class Orbit(Problem):
@@ -70,45 +71,43 @@ class Orbit(Problem):
         return z[:-2].reshape(self.intervals, DEGREE, -1)
 
     def residual(self, z: Unknowns) -> Array:
-        return self.linearised(z)[0]
+        places, period = whole(self.places(z)), z[-2]
+        at = jnp.einsum("ji,kin->kjn", jnp.asarray(_matrices()[0], z.dtype), places)
+        field = jax.vmap(jax.vmap(lambda x: self.family.drift(x, z[-1:])))(at)
+        left = slopes_of(self.mesh, places) - period * field
+        return jnp.append(left.reshape(-1), jnp.sum(self._phase_row() * z[:-2]))
 
-    def linearised(self, z: Unknowns) -> tuple[Array, Slope]:
+    def linearised(self, z: Unknowns) -> Slope:
+        """The equations of all intervals."""
         places, period, value = whole(self.places(z)), z[-2], z[-1]
-        residuals, slope = jax.lax.map(
+        return jax.lax.map(
             lambda at: self._interval(at[0], at[1], period, value), (places, self.mesh)
         )
-        phase = jnp.sum(self._phase_row() * z[:-2])
-        return jnp.concatenate([residuals.reshape(-1), phase[None]]), slope
 
-    def solve(
-        self, slope: Slope, row: Unknowns, rights: Float[Array, "u k"]
-    ) -> Float[Array, "u k"]:
+    def step(self, z: Unknowns, row: Unknowns, short: Scalar) -> tuple[Unknowns, Unknowns]:
+        slope = self.linearised(z)
         intervals, inner, n = slope.from_first.shape
-        columns = n + 2
-        residuals = rights[:-2].reshape(intervals, inner, -1)
-        one = jnp.eye(n, columns + residuals.shape[-1], dtype=rights.dtype)
-
-        def chained(first: Array, at: tuple[Slope, Array]) -> tuple[Array, Array]:
-            # Inner places as they follow from the first of all, period, parameter and right sides.
-            each, residual = at
-            inside = each.from_first @ first
-            inside = inside.at[:, n].add(each.from_period).at[:, n + 1].add(each.from_value)
-            inside = inside.at[:, columns:].add(each.inverse @ residual)
-            places = jnp.concatenate([first, inside[:-n]])
-            return inside[-n:], places
-
-        last, places = jax.lax.scan(chained, one, (slope, residuals))
-        places = places.reshape(intervals * inner, -1)
-        rows = [
-            last - one,
-            self._phase_row()[None] @ places,
-            (row[:-2] @ places).at[n : n + 2].add(row[-2:])[None],
-        ]
-        system = jnp.concatenate(rows)
-        known = -system[:, columns:].at[n:].add(-rights[-2:])
-        free = jnp.linalg.solve(system[:, :columns], known)
-        moved = places[:, :columns] @ free + places[:, columns:]
-        return jnp.concatenate([moved, free[n:]])
+        # Columns: what period and parameter move, and Newton's step by itself.
+        rest = jnp.stack([slope.from_period, slope.from_value, slope.by_itself], axis=2)
+        phase = self._phase_row()
+        rows = jnp.stack([phase, row[:-2]]).reshape(2, intervals, inner).swapaxes(0, 1)
+        # What the rows say of the inner places they say of the first of the interval.
+        on_first, inside = rows[:, :, :n], rows[:, :, n:]
+        on_first = on_first + inside @ slope.from_first[:, :-n]
+        chain = Chain(slope.from_first[:, -n:], rest[:, -n:], on_first)
+        top, bottom, back = chain.reduced()
+        said = jnp.sum(inside @ rest[:, :-n], axis=0).at[1, :2].add(row[-2:])
+        system = jnp.concatenate([top, bottom.at[:, n:].add(said)])
+        known = jnp.zeros((n + 2, 2), z.dtype).at[:, 0].set(-system[:, n + 2])
+        known = known.at[n, 0].add(-jnp.sum(phase * z[:-2])).at[n + 1].add(jnp.stack([short, 1.0]))
+        free = jnp.linalg.solve(system[:, : n + 2], known)
+        # Period and parameter in the place of their columns, for the step and for the direction.
+        weights = jnp.concatenate([free[n:], jnp.array([[1.0, 0.0]], z.dtype)])
+        first = chain.places(back, free[:n], weights)
+        others = slope.from_first[:, :-n] @ first + rest[:, :-n] @ weights
+        moved = jnp.concatenate([first, others], axis=1).reshape(intervals * inner, 2)
+        change, direction = jnp.concatenate([moved, free[n:]]).T
+        return change, direction
 
     def sizes(self, z: Unknowns) -> Unknowns:
         largest = jnp.max(jnp.abs(self.places(z)), axis=(0, 1))
@@ -118,7 +117,7 @@ class Orbit(Problem):
     def adapted(self, z: Unknowns, tangent: Unknowns) -> tuple["Orbit", Unknowns, Unknowns]:
         places = whole(self.places(z))
         mesh = equidistributed(self.mesh, places)
-        at = _starts(mesh)[:, None] + jnp.outer(mesh, jnp.asarray(_uniform()[:-1], z.dtype))
+        at = _starts(mesh)[:, None] + jnp.outer(mesh, jnp.asarray(uniform()[:-1], z.dtype))
 
         def moved(flat: Unknowns) -> Array:
             return between(self.mesh, whole(self.places(flat)), at.reshape(-1)).reshape(-1)
@@ -134,14 +133,18 @@ class Orbit(Problem):
     def ended(self, z: Unknowns) -> Bool[Array, ""]:
         """Beyond the longest period, or where the cycle has shrunk to a point and would grow again reversed."""
         now = slopes_of(self.mesh, whole(self.places(z)))
-        scale = jnp.max(jnp.abs(self.before), axis=(0, 1), keepdims=True)
-        scale = jnp.where(scale > 0, scale, 1.0)
-        alike = jnp.sum(self.mesh[:, None, None] * now * self.before / scale**2)
+
+        def product(one: Array, other: Array) -> Array:
+            return jnp.sum(self.mesh[:, None, None] * one * other, axis=(0, 1))
+
+        # Each component counts as much as any other, one of rounding alone next to nothing.
+        size = jnp.sqrt(product(now, now) * product(self.before, self.before))
+        alike = jnp.sum(product(now, self.before) / jnp.where(size > 0, size, 1.0))
         return (z[-2] > self.longest) | (alike < 0)
 
     def monodromy(self, z: Unknowns) -> Float[Array, "n n"]:
         """How perturbations of the first place have changed after a period."""
-        _, slope = self.linearised(z)
+        slope = self.linearised(z)
         n = slope.from_first.shape[-1]
 
         def chained(first: Array, each: Array) -> tuple[Array, None]:
@@ -185,9 +188,7 @@ class Orbit(Problem):
         scale = jnp.sum(weights * self.before**2)
         return inner.reshape(-1) / jnp.where(scale > 0, scale, 1.0)
 
-    def _interval(
-        self, places: Array, length: Scalar, period: Scalar, value: Scalar
-    ) -> tuple[Array, Slope]:
+    def _interval(self, places: Array, length: Scalar, period: Scalar, value: Scalar) -> Slope:
         read, slopes, _ = (jnp.asarray(each, places.dtype) for each in _matrices())
         n = places.shape[-1]
 
@@ -204,12 +205,10 @@ class Orbit(Problem):
         field, jacobian, pushed = jax.vmap(fields)(read @ places)
         residual = slopes @ places / length - period * field
         matrix = _matrix(jacobian, length, period)
-        rest = jnp.stack([field.reshape(-1), period * pushed.reshape(-1)], axis=1)
-        inverse = jnp.linalg.inv(matrix[:, n:])
-        columns = inverse @ jnp.concatenate([-matrix[:, :n], rest], axis=1)
-        return residual.reshape(-1), Slope(
-            columns[:, :n], columns[:, n], columns[:, n + 1], inverse
-        )
+        rest = [field.reshape(-1), period * pushed.reshape(-1), -residual.reshape(-1)]
+        rights = jnp.concatenate([-matrix[:, :n], jnp.stack(rest, axis=1)], axis=1)
+        columns = jnp.linalg.solve(matrix[:, n:], rights)
+        return Slope(columns[:, :n], columns[:, n], columns[:, n + 1], columns[:, n + 2])
 
 
 def _matrix(
@@ -225,7 +224,8 @@ def _matrix(
 
 
 @cache
-def _uniform() -> np.ndarray:
+def uniform() -> np.ndarray:
+    """The places of an interval, from 0 to 1."""
     return np.linspace(0.0, 1.0, DEGREE + 1)
 
 
@@ -233,18 +233,22 @@ def _uniform() -> np.ndarray:
 def _polynomials() -> list[Polynomial]:
     """Lagrange's polynomials of the places of an interval."""
     found = []
-    for place in _uniform():
-        others = [other for other in _uniform() if other != place]
+    for place in uniform():
+        others = [other for other in uniform() if other != place]
         each = Polynomial.fromroots(others)
         found.append(each / each(place))
     return found
 
 
+def gauss_points() -> np.ndarray:
+    """The Gauss points of an interval, from 0 to 1."""
+    return (legendre.leggauss(DEGREE)[0] + 1) / 2
+
+
 @cache
 def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Values and slopes at the Gauss points from the places, `[point, place]`, and the Gauss weights."""
-    points, weights = legendre.leggauss(DEGREE)
-    points = (points + 1) / 2
+    points, weights = gauss_points(), legendre.leggauss(DEGREE)[1]
     values = np.stack([each(points) for each in _polynomials()], axis=1)
     slopes = np.stack([each.deriv()(points) for each in _polynomials()], axis=1)
     return values, slopes, weights / 2

@@ -7,6 +7,7 @@ where it touches a saddle (homoclinic). Cycles are those of networks without del
 """
 
 import dataclasses
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -20,12 +21,14 @@ from rosetta_jax.bifurcation.collocation import (
     Orbit,
     between,
     fine,
+    gauss_points,
     slopes_of,
-    unknowns,
+    uniform,
     whole,
 )
 from rosetta_jax.bifurcation.equilibria import Branch, Hopf
 from rosetta_jax.bifurcation.family import Family, label
+from rosetta_jax.bifurcation.portions import in_portions
 from rosetta_jax.bifurcation.pseudo_arclength import (
     CLOSED,
     ENDED,
@@ -38,12 +41,12 @@ from rosetta_jax.bifurcation.pseudo_arclength import (
     turn,
 )
 
-# Of the range of the parameter: so near a fold a period without bound is that fold's.
-_NEAR = 0.02
-# Of the range passed: so near a Hopf point the parameter has not moved yet.
-_AT_HOPF = 1e-7
+# Of the range passed: so near its beginning or its end a branch does not move along the parameter.
+_AT_END = 1e-6
 # Of the largest component of a state: what is no more than this is rounding.
 _NOTHING = 1e-9
+# How many cycles are looked at together.
+_PORTION = 100
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -128,8 +131,8 @@ def cycles(
 
     `hopf` is the point or its number; `limits` those of the parameter, by default the branch's; `intervals` how
     many polynomials make a cycle; `longest_period` (s) ends the branch, by default at 100 periods of the Hopf
-    point. Raises `ValueError` where there is no such Hopf point and for networks with delays, whose cycles a
-    simulation finds.
+    point. Raises `ValueError` where there is no such Hopf point, where it is degenerate, and for networks with
+    delays, whose cycles a simulation finds.
     """
     of = branch.family
     if of.delayed:
@@ -138,20 +141,23 @@ def cycles(
             "`lengths` out of its connectome."
         )
     born = _chosen(branch, hopf)
+    if born.degenerate:
+        raise ValueError(
+            f"`hopf` at {label(of)} = {born.value:g} is degenerate: its first Lyapunov coefficient vanishes, and "
+            "no branch of cycles along the parameter is born there (a linear system has cycles of every size at "
+            "this one value). Choose another Hopf point, or a nonlinear system."
+        )
     ends = limits or (float(branch.values.min()), float(branch.values.max()))
-    period = 1 / born.frequency
-    problem, z, tangent, sizes = _begin(of, born, intervals, ends)
-    problem = eqx.tree_at(
-        lambda each: each.longest, problem, jnp.asarray(longest_period or 100 * period, z.dtype)
-    )
+    last_period = longest_period or 100 / born.frequency
+    problem, z, tangent, sizes = _begin(of, born, intervals, ends, last_period)
     curve = follow(problem, z, tangent, ends, longest=longest, most=most, sizes=sizes)
-    shrunk = curve.reason == ENDED and bool(curve.points[-1, -2] <= float(problem.longest))
+    shrunk = curve.reason == ENDED and bool(curve.points[-1, -2] <= last_period)
     if shrunk:
         # The last point is the cycle before it, reversed.
         curve = curve._replace(
             points=curve.points[:-1], tangents=curve.tangents[:-1], notes=curve.notes[:-1]
         )
-    return _branch(branch, born, curve, shrunk)
+    return _described(branch, born, curve, shrunk)
 
 
 def _chosen(branch: Branch, hopf: Hopf | int) -> Hopf:
@@ -166,42 +172,57 @@ def _chosen(branch: Branch, hopf: Hopf | int) -> Hopf:
 
 
 def _begin(
-    of: Family, hopf: Hopf, intervals: int, ends: tuple[float, float]
+    of: Family, hopf: Hopf, intervals: int, ends: tuple[float, float], longest: float
 ) -> tuple[Orbit, Unknowns, Unknowns, Unknowns]:
     """The Hopf point as a cycle without size, the direction in which it grows, and how large it may become."""
-    form, x = hopf.normal_form, jnp.asarray(hopf.x)
-    mesh = jnp.full(intervals, 1.0 / intervals, x.dtype)
-    angles = 2 * jnp.pi * jnp.arange(intervals * DEGREE, dtype=x.dtype) / (intervals * DEGREE)
-    turns = jnp.outer(jnp.cos(angles), form.right.real) - jnp.outer(
-        jnp.sin(angles), form.right.imag
+    x, mode = np.asarray(hopf.x), np.asarray(hopf.normal_form.right)
+    crossing, cubic = (
+        complex(each) for each in (hopf.normal_form.crossing, hopf.normal_form.cubic)
     )
-    swing = 2 * turns.reshape(intervals, DEGREE, -1)
-    still = jnp.broadcast_to(x, swing.shape)
-    room = float(np.abs(form.crossing.real) * (ends[1] - ends[0]) / np.abs(form.gamma)) ** 0.5
-    amplitude = jnp.asarray(room, x.dtype) * jnp.abs(form.right)
+    mesh = np.full(intervals, 1.0 / intervals)
+    # The mode turns as 2 Re q e^{i angle}; its derivative, a period, is wanted at the Gauss points.
+    starts = np.arange(intervals)[:, None, None] / intervals
+    places, gauss = (
+        np.exp(2j * np.pi * (starts + each[:, None] / intervals))
+        for each in (uniform()[:-1], gauss_points())
+    )
+    swing, before = 2 * np.real(places * mode), 2 * np.real(2j * np.pi * gauss * mode)
+    room = abs(crossing.real) * (ends[1] - ends[0]) / abs(cubic.real)
+    amplitude = room**0.5 * np.abs(mode)
     # Rates of change vanish at the point, to rounding: how fast they become says the mode alone.
-    vanishing = jnp.abs(x) <= _NOTHING * jnp.max(jnp.abs(x))
-    share = jnp.min(jnp.where(vanishing, 1.0, jnp.minimum(1.0, jnp.abs(x) / amplitude)))
-    largest = jnp.maximum(jnp.abs(x), share * amplitude)
+    there = np.abs(x) > _NOTHING * np.abs(x).max()
+    share = np.min(np.abs(x[there]) / amplitude[there], initial=1.0)
+    largest = np.maximum(np.abs(x), share * amplitude)
     period = 1 / hopf.frequency
-    sizes = unknowns(jnp.broadcast_to(largest, swing.shape), period, ends[1] - ends[0])
-    before = slopes_of(mesh, whole(swing))
-    problem = Orbit(of, mesh, before, jnp.asarray(jnp.inf, x.dtype))
-    return problem, unknowns(still, period, hopf.value), unknowns(swing, 0.0, 0.0), sizes
+    still, most = (np.broadcast_to(each, swing.shape) for each in (x, largest))
+    problem = Orbit(of, *(jnp.array(each, x.dtype) for each in (mesh, before, longest)))
+    rows = (still, period, hopf.value), (swing, 0.0, 0.0), (most, period, ends[1] - ends[0])
+    z, tangent, sizes = (jnp.array(np.append(places, rest), x.dtype) for places, *rest in rows)
+    return problem, z, tangent, sizes
 
 
-def _problem(of: Family, mesh: np.ndarray, longest: float) -> Orbit:
+def _problem(of: Family, mesh: Any, longest: float) -> Orbit:
     """The problem in which points are read that were noted with a mesh."""
     lengths = jnp.asarray(mesh)
     before = jnp.zeros((lengths.size, DEGREE, of.size), lengths.dtype)
     return Orbit(of, lengths, before, jnp.asarray(longest, lengths.dtype))
 
 
-def _branch(branch: Branch, hopf: Hopf, curve: Curve, shrunk: bool) -> CycleBranch:
-    of = branch.family
-    points, meshes = jnp.asarray(curve.points), jnp.asarray(curve.notes)
-    low, high, monodromy = (np.asarray(each) for each in _seen(of, points, meshes))
-    multipliers = np.linalg.eigvals(monodromy).astype(complex)
+def _described(branch: Branch, hopf: Hopf, curve: Curve, shrunk: bool) -> CycleBranch:
+    """What a curve is in the field's words."""
+    of, count = branch.family, len(curve.points)
+    turns = _folds(branch, curve)
+    low, high, monodromy = in_portions(
+        lambda *rows: _looked_at(of, *rows),
+        _PORTION,
+        np.concatenate([curve.points, *(z[None] for z, _ in turns)]),
+        np.concatenate([curve.notes, *(mesh[None] for _, mesh in turns)]),
+    )
+    folds = [
+        FoldOfCycles(float(z[-1]), float(z[-2]), low[place], high[place])
+        for place, (z, _) in enumerate(turns, start=count)
+    ]
+    multipliers = np.linalg.eigvals(monodromy[:count]).astype(complex)
     order = np.argsort(-np.abs(multipliers), axis=1, kind="stable")
     multipliers = np.take_along_axis(multipliers, order, axis=1)
     # At the Hopf point there is no cycle yet.
@@ -212,10 +233,10 @@ def _branch(branch: Branch, hopf: Hopf, curve: Curve, shrunk: bool) -> CycleBran
         hopf,
         curve.values,
         curve.points[:, -2],
-        low,
-        high,
+        low[:count],
+        high[:count],
         multipliers,
-        tuple(_folds(branch, curve)),
+        tuple(folds),
         kind,
         end,
         ending,
@@ -225,41 +246,61 @@ def _branch(branch: Branch, hopf: Hopf, curve: Curve, shrunk: bool) -> CycleBran
 
 @eqx.filter_jit
 @full_precision
-def _seen(of: Family, points: Array, meshes: Array) -> tuple[Array, Array, Array]:
+def _looked_at(of: Family, points: Array, meshes: Array) -> tuple[Array, Array, Array]:
     """Lowest and highest signal of each cycle, and the monodromy matrix."""
 
     def one(at: tuple[Array, Array]) -> tuple[Array, Array, Array]:
-        z, mesh = at
-        before = jnp.zeros((mesh.size, DEGREE, of.size), z.dtype)
-        problem = Orbit(of, mesh, before, jnp.asarray(jnp.inf, z.dtype))
-        states = between(mesh, whole(problem.places(z)), fine(mesh))
-        signal = jax.vmap(lambda x: of.signal(x, z[-1:]))(states)
-        return -highest(-signal), highest(signal), problem.monodromy(z)
+        problem = _problem(of, at[1], np.inf)
+        return *extremes(problem, at[0]), problem.monodromy(at[0])
 
     return jax.lax.map(one, (points, meshes))
 
 
-def highest(series: Float[Array, "times nodes"]) -> Float[Array, " nodes"]:
-    """The highest value of each column of a closed series, on the parabola through the samples about it."""
-    place = jnp.argmax(series, axis=0)
+def extremes(problem: Orbit, z: Unknowns) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"]]:
+    """The lowest and the highest signal of each node: that of the cycle itself where a parabola turns."""
+    places, times = whole(problem.places(z)), fine(problem.mesh)
+
+    def seen(at: Array) -> Array:
+        states = between(problem.mesh, places, at)
+        return jax.vmap(lambda x: problem.family.signal(x, z[-1:]))(states)
+
+    series = seen(times)
+    nodes = series.shape[1]
+    turned = seen(jnp.concatenate([_turn_of(times, -series), _turn_of(times, series)]))
+    low, high = jnp.diagonal(turned[:nodes]), jnp.diagonal(turned[nodes:])
+    return jnp.minimum(low, jnp.min(series, axis=0)), jnp.maximum(high, jnp.max(series, axis=0))
+
+
+def _turn_of(times: Array, series: Array) -> Array:
+    """When each column of a closed series is highest: the top of the parabola through the samples about it."""
+    top, here = jnp.argmax(series, axis=0), jnp.max(series, axis=0)
     columns = jnp.arange(series.shape[1])
-    before, top, after = (series[(place + step) % series.shape[0], columns] for step in (-1, 0, 1))
-    bend = before - 2 * top + after
-    rise = (before - after) ** 2 / jnp.where(bend < 0, -8 * bend, 1.0)
-    return top + jnp.where(bend < 0, rise, 0.0)
+    rises = [here - series[(top + step) % times.size, columns] for step in (-1, 1)]
+    # The period is one, and after its end comes its beginning.
+    since = jnp.mod(times[top] - times[top - 1], 1.0)
+    until = jnp.mod(times[(top + 1) % times.size] - times[top], 1.0)
+    rising, falling = rises[0] / since, -rises[1] / until
+    bend = (falling - rising) / (since + until)
+    slope = rising + bend * since
+    shift = jnp.where(bend < 0, -slope / jnp.where(bend < 0, 2 * bend, 1.0), 0.0)
+    return jnp.mod(times[top] + shift, 1.0)
 
 
-def _folds(branch: Branch, curve: Curve) -> list[FoldOfCycles]:
-    """Where the tangent turns back along the parameter; at a Hopf point itself that says nothing."""
+def _folds(branch: Branch, curve: Curve) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Where the tangent turns back along the parameter.
+
+    At a Hopf point itself that says nothing, nor at a saddle, where the parameter has long been at its end.
+    """
     found = []
-    of, extent = branch.family, jnp.asarray(np.ptp(curve.values))
+    of, extent = branch.family, np.ptp(curve.values)
+    still = [hopf.value for hopf in branch.hopfs] + [curve.values[-1]] * (curve.reason == ENDED)
     for place in np.flatnonzero(np.diff(np.sign(curve.tangents[1:, -1])) != 0) + 1:
-        here = [jnp.asarray(each[place]) for each in (curve.notes, curve.points, curve.tangents)]
-        z, mesh, turned = _turned(of, here[0], here[1], here[2], extent)
-        apart = [abs(hopf.value - float(z[-1])) for hopf in branch.hopfs]
-        if turned and min(apart) > _AT_HOPF * float(extent):
-            low, high, _ = (np.asarray(each)[0] for each in _seen(of, z[None], mesh[None]))
-            found.append(FoldOfCycles(float(z[-1]), float(z[-2]), low, high))
+        if np.ptp(curve.values[place:]) < _AT_END * extent:
+            break
+        mesh, z, tangent = (each[place] for each in (curve.notes, curve.points, curve.tangents))
+        z, mesh, turned = jax.device_get(_turned(of, mesh, z, tangent, extent))
+        if turned and np.abs(np.array(still) - z[-1]).min() > _AT_END * extent:
+            found.append((z, mesh))
     return found
 
 
@@ -290,10 +331,23 @@ def _ending(branch: Branch, curve: Curve, shrunk: bool) -> tuple[str, float | No
     if shrunk:
         near = min(branch.hopfs, key=lambda hopf: abs(hopf.value - last))
         return "Hopf", near.value, f"the cycle shrinks to the Hopf point at {name} = {near.value:g}"
-    size = float(np.ptp(branch.values))
-    near_folds = [fold for fold in branch.folds if abs(fold.value - last) < _NEAR * size]
-    if near_folds:
-        fold = min(near_folds, key=lambda fold: abs(fold.value - last))
+    fold = min(branch.folds, key=lambda fold: abs(fold.value - last), default=None)
+    if fold is not None and abs(fold.value - last) < abs(_at_half_the_period(curve) - last):
         at = f"{name} = {fold.value:g}"
         return "SNIC", fold.value, f"the period grows without bound at the fold {at} (SNIC)"
     return "homoclinic", last, f"the period grows without bound at {name} = {last:g} (homoclinic)"
+
+
+def _at_half_the_period(curve: Curve) -> float:
+    """The parameter where the period was half the last one.
+
+    As one over its square the period would reach the fold a third of that distance further on; at a saddle, where
+    it grows by a logarithm, the parameter has long been at its end.
+    """
+    squares = 1 / curve.points[:, -2] ** 2
+    shorter = np.flatnonzero(squares > 4 * squares[-1])
+    if not shorter.size:
+        return float(curve.values[0])
+    place = int(shorter[-1])
+    share = (squares[place] - 4 * squares[-1]) / (squares[place] - squares[place + 1])
+    return float(curve.values[place] + share * (curve.values[place + 1] - curve.values[place]))

@@ -10,21 +10,22 @@ import dataclasses
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from rosetta_jax._precision import full_precision
-from rosetta_jax._types import Array, Complex, Float
+from rosetta_jax._types import Array, Bool, Complex, Float
 from rosetta_jax.bifurcation.family import Family, Parameter, family, label
 from rosetta_jax.bifurcation.normal_form import NormalForm, normal_form
 from rosetta_jax.bifurcation.points import (
     Fold,
+    FoldSolution,
     HopfSolution,
     mode_at,
     solve_fold,
     solve_hopf,
 )
+from rosetta_jax.bifurcation.portions import looked_at
 from rosetta_jax.bifurcation.pseudo_arclength import (
     CLOSED,
     FULL,
@@ -33,8 +34,7 @@ from rosetta_jax.bifurcation.pseudo_arclength import (
     Curve,
     Problem,
     Unknowns,
-    along_parameter,
-    corrected,
+    begun,
     follow,
 )
 from rosetta_jax.bifurcation.roots import characteristic_roots
@@ -82,8 +82,15 @@ class Hopf:
 
     @property
     def label(self) -> str:
-        """HB+ or HB−, as the paper marks them."""
-        return "HB+" if self.supercritical else "HB−"
+        """HB+ or HB−, as the paper marks them; HB where it is degenerate and neither."""
+        return "HB" if self.degenerate else "HB+" if self.supercritical else "HB−"
+
+    @property
+    def degenerate(self) -> bool:
+        """Whether the first Lyapunov coefficient vanishes to rounding, as that of every linear system does."""
+        cubic = complex(self.normal_form.cubic)
+        rounding = float(jnp.finfo(self.normal_form.cubic.dtype).eps) ** 0.5
+        return abs(cubic.real) <= rounding * abs(cubic)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -156,18 +163,21 @@ def continuation(
     """
     of = family(system, (parameter,), inputs)
     low, high = _range(limits)
-    x = _begin(of, low, start)
-    problem, z = Equilibria(of), jnp.append(x, jnp.asarray(low, x.dtype))
-    curve = follow(problem, z, along_parameter(problem, z), (low, high), longest=longest, most=most)
+    z, ahead = _begin(of, low, start)
+    curve = follow(Equilibria(of), z, ahead, (low, high), longest=longest, most=most)
     return _branch(of, curve)
+
+
+def equilibrium_near(of: Family, x: Array, values: Array) -> tuple[Array, Array]:
+    """The equilibrium nearest to a state by Newton's method, stable or not, and whether there is one."""
+    z, _, good = _begun(of, x, values)
+    return z[:-1], good
 
 
 @eqx.filter_jit
 @full_precision
-def equilibrium_near(of: Family, x: Array, values: Array) -> tuple[Array, Array]:
-    """The equilibrium nearest to a state by Newton's method, stable or not, and whether there is one."""
-    z, good = corrected(Equilibria(of), jnp.append(x, values))
-    return z[:-1], good
+def _begun(of: Family, x: Array, values: Array) -> tuple[Unknowns, Unknowns, Bool[Array, ""]]:
+    return begun(Equilibria(of), jnp.append(x, values))
 
 
 def _range(limits: Any) -> tuple[float, float]:
@@ -177,13 +187,18 @@ def _range(limits: Any) -> tuple[float, float]:
     return low, high
 
 
-def _begin(of: Family, value: float, start: Any) -> Array:
-    dtype = of.network.connectome.weights.dtype
-    network = of.at(jnp.asarray([value], dtype))
-    found = fixed_point(network, inputs=of.inputs, start=start)
-    if int(found.status) != Status.ok:
-        raise ValueError(_nothing(of, value))
-    return of.flat(found.state)
+def _begin(of: Family, value: float, start: Any) -> tuple[Unknowns, Unknowns]:
+    """The first point, and the direction in which the branch leads."""
+    values = jnp.asarray([value], of.network.connectome.weights.dtype)
+    network = of.at(values)
+    guess = network.rung.guess(network.nodes) if start is None else start
+    z, ahead, good = _begun(of, of.flat(guess), values)
+    if not good:
+        found = fixed_point(network, inputs=of.inputs, start=start)
+        z, ahead, good = _begun(of, of.flat(found.state), values)
+        if int(found.status) != Status.ok or not good:
+            raise ValueError(_nothing(of, value))
+    return z, ahead
 
 
 def _nothing(of: Family, value: float) -> str:
@@ -195,8 +210,8 @@ def _nothing(of: Family, value: float) -> str:
 
 def _branch(of: Family, curve: Curve) -> Branch:
     states, values = curve.points[:, :-1], curve.values
-    roots = _roots(of, states, values)
-    signals = np.asarray(_signals(of, jnp.asarray(states), jnp.asarray(values[:, None])))
+    signals, jacobians = looked_at(of, states, values[:, None])
+    roots = _roots(of, states, values, jacobians)
     return Branch(
         of,
         values,
@@ -210,11 +225,10 @@ def _branch(of: Family, curve: Curve) -> Branch:
     )
 
 
-def _roots(of: Family, states: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _roots(of: Family, states: np.ndarray, values: np.ndarray, jacobians: np.ndarray) -> np.ndarray:
     """The rightmost characteristic roots at each point, as many everywhere."""
     if not of.delayed:
-        matrices = _jacobians(of, jnp.asarray(states), jnp.asarray(values[:, None]))
-        found = np.linalg.eigvals(np.asarray(matrices)).astype(complex)
+        found = np.linalg.eigvals(jacobians).astype(complex)
         order = np.argsort(-np.real(found), axis=1, kind="stable")
         return np.take_along_axis(found, order, axis=1)
     each = [
@@ -223,18 +237,6 @@ def _roots(of: Family, states: np.ndarray, values: np.ndarray) -> np.ndarray:
     ]
     fewest = min(map(len, each))
     return np.array([roots[:fewest] for roots in each])
-
-
-@eqx.filter_jit
-@full_precision
-def _jacobians(of: Family, states: Array, values: Array) -> Array:
-    return jax.lax.map(lambda at: jax.jacfwd(of.drift)(*at), (states, values))
-
-
-@eqx.filter_jit
-@full_precision
-def _signals(of: Family, states: Array, values: Array) -> Array:
-    return jax.lax.map(lambda at: of.signal(*at), (states, values))
 
 
 def _folds(of: Family, curve: Curve) -> list[Fold]:
@@ -255,16 +257,10 @@ def _folds(of: Family, curve: Curve) -> list[Fold]:
     return found
 
 
-def _fold(of: Family, solved: Any) -> Fold:
-    values = solved.value[None]
-    return Fold(
-        float(solved.value),
-        of.state(solved.x),
-        np.asarray(solved.x),
-        np.asarray(solved.shape),
-        np.asarray(of.signal(solved.x, values)),
-        of,
-    )
+def _fold(of: Family, solved: FoldSolution) -> Fold:
+    x, shape, value = (np.asarray(each) for each in (solved.x, solved.shape, solved.value))
+    signal = looked_at(of, x[None], value[None, None])[0][0]
+    return Fold(float(value), of.state(solved.x), x, shape, signal, of)
 
 
 def _hopfs(of: Family, states: np.ndarray, values: np.ndarray, roots: np.ndarray) -> list[Hopf]:
@@ -308,13 +304,14 @@ def hopf_near(of: Family, x: np.ndarray, value: float, root: complex) -> Hopf | 
     if not (solved.found and solved.omega > _STRAIGHT * abs(root)):
         return None
     form = normal_form(of, solved)
+    at, place = np.asarray(solved.x), np.asarray(solved.value)
     return Hopf(
-        float(solved.value),
+        float(place),
         float(solved.omega) / (2 * np.pi),
-        bool(form.gamma > 0),
+        float(form.cubic.real) < 0,
         of.state(solved.x),
-        np.asarray(solved.x),
-        np.asarray(of.signal(solved.x, solved.value[None])),
+        at,
+        looked_at(of, at[None], place[None, None])[0][0],
         form,
         solved,
         of,

@@ -44,14 +44,18 @@ class Expansion(eqx.Module):
 
     def first(self, u: Mode) -> Complex[Array, " n"]:
         """The linear part along one mode."""
-        return self._field(self._along(u))
+        return self._along_state(u) if self._prompt else self._field(self._along(u))
 
     def second(self, u: Mode, v: Mode) -> Complex[Array, " n"]:
         """The second derivative along two modes."""
+        if self._prompt:
+            return self._along_state(u, v)
         return self._field(self._along(u), self._along(v)) + self._field(self._sent_by(u, v))
 
     def third(self, u: Mode, v: Mode, w: Mode) -> Complex[Array, " n"]:
         """The third derivative along three modes."""
+        if self._prompt:
+            return self._along_state(u, v, w)
         alone = [self._along(each) for each in (u, v, w)]
         total = self._field(*alone) + self._field(self._sent_by(u, v, w))
         for one, others in ((0, (v, w)), (1, (u, w)), (2, (u, v))):
@@ -61,16 +65,31 @@ class Expansion(eqx.Module):
     def matrix(self, root: Array) -> Complex[Array, "n n"]:
         r"""The characteristic matrix $\Delta(\lambda)$, whose null vectors are the shapes of modes."""
         one = jnp.eye(self.x.size, dtype=complex_of(self.x))
+        if self._prompt:
+            return root * one - jax.jacfwd(self.family.drift)(self.x, self.values).astype(one.dtype)
         columns = jax.vmap(lambda column: self.first(Mode(column, root)))(one)
         return root * one - columns.T
 
     def turning(self, u: Mode) -> Complex[Array, " n"]:
         r"""$\Delta'(\lambda)\,u$, by which a left vector is normalised."""
+        if self._prompt:
+            return u.shape
 
         def at(root: Array) -> Array:
             return root * u.shape - self.first(Mode(u.shape, root))
 
         return jax.jvp(at, (u.root,), (jnp.ones_like(u.root),))[1]
+
+    @property
+    def _prompt(self) -> bool:
+        """Without delays what arrives is a function of the state, and the field one of the state alone."""
+        return not self.family.delayed
+
+    def _along_state(self, *modes: Mode) -> Array:
+        def drift(x: Array) -> Array:
+            return self.family.drift(x, self.values)
+
+        return derivative(drift, self.x, [mode.shape for mode in modes])
 
     def _along(self, u: Mode) -> tuple[Array, Array]:
         return u.shape, self._carried(u)

@@ -81,8 +81,7 @@ class Family(eqx.Module):
 
     def drift(self, x: Flat, values: Values) -> Flat:
         """The time derivative (1/s) where all nodes have always been at `x`."""
-        network = self.at(values)
-        return self._field(network, x, network.arriving(self.state(x), self.inputs))
+        return _drift(self, x, values)
 
     def signal(self, x: Flat, values: Values) -> Float[Array, " nodes"]:
         """What an electrode sees of each node."""
@@ -90,7 +89,7 @@ class Family(eqx.Module):
 
     def field(self, x: Flat, arriving: Channels, values: Values) -> Flat:
         """The time derivative given what arrives."""
-        return self._field(self.at(values), x, arriving)
+        return _field(self, x, arriving, values)
 
     def sent(self, x: Flat, values: Values) -> Channels:
         """What the nodes send."""
@@ -100,10 +99,22 @@ class Family(eqx.Module):
         r"""What arrives of a real or complex amplitude that was sent as $e^{\lambda t}$."""
         return carried_at(self.at(values), sent, root)
 
-    def _field(self, network: Network, x: Flat, arriving: Channels) -> Flat:
-        state = self.state(x)
-        moved = network.vector_field(jnp.zeros((), x.dtype), state, arriving, self.inputs)
-        return stack_state(moved).reshape(-1)
+
+# Traced once for each family, however often it is differentiated.
+@eqx.filter_jit
+def _drift(of: Family, x: Flat, values: Values) -> Flat:
+    network = of.at(values)
+    return _moved(of, network, x, network.arriving(of.state(x), of.inputs))
+
+
+@eqx.filter_jit
+def _field(of: Family, x: Flat, arriving: Channels, values: Values) -> Flat:
+    return _moved(of, of.at(values), x, arriving)
+
+
+def _moved(of: Family, network: Network, x: Flat, arriving: Channels) -> Flat:
+    moved = network.vector_field(jnp.zeros((), x.dtype), of.state(x), arriving, of.inputs)
+    return stack_state(moved).reshape(-1)
 
 
 def links_at(network: Network, root: Array) -> Links:
@@ -136,11 +147,12 @@ def family(system: Network | Rung, parameters: Sequence[Parameter], inputs: Any 
             "they keep their distances."
         )
     prefix = "rung." if isinstance(system, Rung) else ""
-    named = tuple(_prefixed(system, each, prefix) for each in parameters)
+    named = tuple(_known(system, each, prefix) for each in parameters)
     return Family(network, network.rung.Inputs() if inputs is None else inputs, named)
 
 
-def _prefixed(system: Any, parameter: Parameter, prefix: str) -> tuple[str, ...]:
+def _known(system: Any, parameter: Parameter, prefix: str) -> tuple[str, ...]:
+    """The paths of a parameter, each checked, as those of the network."""
     names = (parameter,) if isinstance(parameter, str) else tuple(parameter)
     known = paths(system)
     for name in names:
@@ -157,9 +169,6 @@ def label(of: Family, number: int = 0) -> str:
 def within(of: Family, parameter: Parameter) -> Family:
     """The same family with a second parameter, its path as that of the first is given."""
     names = (parameter,) if isinstance(parameter, str) else tuple(parameter)
-    known = paths(of.network)
-    full = tuple(name if name in known else f"rung.{name}" for name in names)
-    for name, path in zip(names, full, strict=True):
-        if path not in known:
-            raise KeyError(f"no parameter at {name!r}. {_checks.suggestion(name, known)}")
-    return Family(of.network, of.inputs, (of.paths[0], full))
+    of_network = set(names) <= set(paths(of.network))
+    system, prefix = (of.network, "") if of_network else (of.network.rung, "rung.")
+    return Family(of.network, of.inputs, (of.paths[0], _known(system, parameter, prefix)))

@@ -22,12 +22,11 @@ from rosetta_jax.bifurcation.collocation import (
     Orbit,
     Places,
     between,
-    fine,
     slopes_of,
     unknowns,
     whole,
 )
-from rosetta_jax.bifurcation.cycles import highest, others
+from rosetta_jax.bifurcation.cycles import extremes, others
 from rosetta_jax.bifurcation.family import Family, family
 from rosetta_jax.bifurcation.pseudo_arclength import Unknowns, corrected
 from rosetta_jax.network import Network
@@ -230,6 +229,4 @@ def collocated(
 def looked_at(of: Family, mesh: Array, z: Unknowns) -> tuple[Array, Array, Array]:
     """Lowest and highest signal of a cycle (nodes,), and its monodromy matrix."""
     problem = Orbit(of, mesh, slopes_of(mesh, whole(z[:-2].reshape(mesh.size, DEGREE, -1))), z[-2])
-    states = between(mesh, whole(problem.places(z)), fine(mesh))
-    signal = jax.vmap(lambda x: of.signal(x, z[-1:]))(states)
-    return -highest(-signal), highest(signal), problem.monodromy(z)
+    return *extremes(problem, z), problem.monodromy(z)

@@ -22,6 +22,7 @@ from rosetta_jax._types import Array, Bool, Complex, Scalar
 from rosetta_jax.bifurcation.expansion import Expansion, Mode
 from rosetta_jax.bifurcation.family import Family, Flat, Values
 from rosetta_jax.bifurcation.newton import root
+from rosetta_jax.bifurcation.portions import looked_at
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -121,6 +122,9 @@ def null_vector(matrix: Any) -> np.ndarray:
 
 def mode_at(of: Family, x: Any, value: float, root: complex) -> np.ndarray:
     """The shape of the mode of a characteristic root."""
+    if not of.delayed:
+        jacobian = looked_at(of, np.asarray(x)[None], np.array([[value]]))[1][0]
+        return null_vector(root * np.eye(of.size) - jacobian)
     return null_vector(_matrix(of, jnp.asarray(x), jnp.asarray([value]), jnp.asarray(root)))
 
 

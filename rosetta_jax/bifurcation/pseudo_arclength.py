@@ -48,14 +48,16 @@ class Problem(eqx.Module):
     def residual(self, z: Unknowns) -> Float[Array, " m"]:
         """What vanishes on the curve."""
 
-    def linearised(self, z: Unknowns) -> tuple[Float[Array, " m"], Any]:
-        """The residual, and its slope as `solve` takes it: here the matrix."""
+    def step(self, z: Unknowns, row: Unknowns, short: Scalar) -> tuple[Unknowns, Unknowns]:
+        """Newton's step `dz` at a point, `G'(z) dz = -G(z)` and `row dz = short`, and the direction in which the
+        curve goes on there, `G'(z) t = 0` and `row t = 1`.
+        """
         value, along = jax.linearize(self.residual, z)
-        return value, jax.vmap(along)(jnp.eye(z.size, dtype=z.dtype)).T
-
-    def solve(self, slope: Any, row: Unknowns, rights: Float[Array, "u k"]) -> Float[Array, "u k"]:
-        """`dz` with `G'(z) dz = rights[:-1]` and `row dz = rights[-1]`, for several right sides."""
-        return jnp.linalg.solve(jnp.concatenate([slope, row[None]]), rights)
+        matrix = jax.vmap(along)(jnp.eye(z.size, dtype=z.dtype)).T
+        last = jnp.zeros_like(z).at[-1].set(1.0)
+        rights = jnp.stack([jnp.append(-value, short), last], axis=1)
+        change, direction = jnp.linalg.solve(jnp.concatenate([matrix, row[None]]), rights).T
+        return change, direction
 
     def sizes(self, z: Unknowns) -> Unknowns:
         """How large each unknown is."""
@@ -127,7 +129,8 @@ def follow(
     known = (problem.sizes(z) if sizes is None else sizes).astype(dtype)
     found = _walk(problem, z, tangent.astype(dtype), known, low, high, step, most)
     count = int(found.count)
-    kept = [np.asarray(each[:count]) for each in (found.points, found.tangents, found.notes)]
+    # Cut after the transfer: a cut on the device is a program for each number of points.
+    kept = [np.asarray(each)[:count] for each in (found.points, found.tangents, found.notes)]
     return Curve(kept[0], kept[1], kept[2], int(found.reason))
 
 
@@ -136,15 +139,21 @@ def follow(
 def along_parameter(problem: Problem, z: Unknowns) -> Unknowns:
     """The tangent at a regular point, towards larger values of the parameter."""
     last = jnp.zeros_like(z).at[-1].set(1.0)
-    return problem.solve(problem.linearised(z)[1], last, last[:, None])[:, 0]
+    return problem.step(z, last, jnp.zeros((), z.dtype))[1]
 
 
 def corrected(problem: Problem, z: Unknowns) -> tuple[Unknowns, Bool[Array, ""]]:
     """The solution near `z` at the same parameter, and whether there is one."""
+    found, _, good = begun(problem, z)
+    return found, good
+
+
+def begun(problem: Problem, z: Unknowns) -> tuple[Unknowns, Unknowns, Bool[Array, ""]]:
+    """The solution near `z` at the same parameter, the tangent towards larger ones, and whether there is one."""
     last = jnp.zeros_like(z).at[-1].set(1.0)
     sizes = _sized(problem.sizes(z), jnp.ones((), z.dtype))
-    found, _, good, _ = _newton(problem, z, last, jnp.zeros((), z.dtype), z, sizes)
-    return found, good
+    found, along, good, _ = _newton(problem, z, last, jnp.zeros((), z.dtype), z, sizes)
+    return found, along, good
 
 
 def turn(
@@ -214,7 +223,6 @@ def _newton(
     whether it was found, and after how many iterations.
     """
     tolerance = jnp.finfo(guess.dtype).eps ** 0.45
-    last = jnp.zeros_like(guess).at[-1].set(1.0)
 
     def going(carry: Any) -> Array:
         number, _, _, change = carry
@@ -222,11 +230,8 @@ def _newton(
 
     def step(carry: Any) -> Any:
         number, z, _, _ = carry
-        value, slope = problem.linearised(z)
-        short = ahead - jnp.sum(row * (z - begin))
-        # The slope is that of before the last step, which is shorter than anyone asks a direction for.
-        rights = jnp.stack([jnp.append(-value, short), last], axis=1)
-        change, along = problem.solve(slope, row, rights).T
+        # The direction is that of before the last step, which is shorter than anyone asks a direction for.
+        change, along = problem.step(z, row, ahead - jnp.sum(row * (z - begin)))
         # Not finite is not small: the walk steps shorter.
         error = jnp.max(jnp.abs(change) / sizes)
         return number + 1, z + change, along, jnp.where(jnp.isfinite(error), error, jnp.inf)

@@ -16,9 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosetta_jax._precision import full_precision
-from rosetta_jax._types import Array, Complex, Float
+from rosetta_jax._types import Array, Complex
 from rosetta_jax.bifurcation.expansion import Expansion, Mode
 from rosetta_jax.bifurcation.family import Family, Flat, Values
+from rosetta_jax.bifurcation.portions import looked_at
 
 # Points along the longest delay: roots that turn by less than so many radians in it are found.
 _POINTS = 20
@@ -39,17 +40,12 @@ def characteristic_roots(
     any size.
     """
     if not of.delayed:
-        found = np.linalg.eigvals(np.asarray(_jacobian(of, x, values))).astype(complex)
+        matrix = looked_at(of, np.asarray(x)[None], np.asarray(values)[None])[1][0]
+        found = np.linalg.eigvals(matrix).astype(complex)
     else:
         found = _refined(of, x, values, np.linalg.eigvals(_generator(of, x, values)))
     found = found[np.argsort(-np.real(found), kind="stable")]
     return found if number is None and not of.delayed else found[: number or of.size]
-
-
-@eqx.filter_jit
-@full_precision
-def _jacobian(of: Family, x: Flat, values: Values) -> Float[Array, "n n"]:
-    return jax.jacfwd(of.drift)(x, values)
 
 
 def _generator(of: Family, x: Flat, values: Values) -> np.ndarray:

@@ -1,7 +1,11 @@
-"""The command line: `rosetta simulate`, `rosetta spectrum`, `rosetta fit`."""
+"""The command line: `rosetta simulate`, `spectrum`, `bifurcation`, `translate`, `fit`, `gallery`."""
 
 import os
 import sys
+from importlib.metadata import version
+
+# Commands of many programs that each run for a moment: compiling them is most of the work.
+_BRIEF = ("bifurcation", "gallery")
 
 
 def main() -> None:
@@ -9,6 +13,8 @@ def main() -> None:
     # One thread of BLAS and of XLA: matrices and steps are small, and more threads only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("NPROC", "1")
+    if set(sys.argv[1:2]) & set(_BRIEF) or "--picture" in sys.argv:
+        os.environ.setdefault("XLA_FLAGS", quick_compilation())
     try:
         from rosetta_jax.cli.app import app
     except ImportError as error:
@@ -16,3 +22,12 @@ def main() -> None:
             f'The command line needs more than is installed ({error}): pip install "rosetta-jax[cli]"'
         )
     app()
+
+
+def quick_compilation() -> str:
+    """Flags with which XLA compiles in half the time, to slower programs: numbers move by rounding alone."""
+    flags = ["--xla_backend_optimization_level=0"]
+    # XLA ends the process at a flag that it does not know.
+    if version("jaxlib").startswith("0.10."):
+        flags.append("--xla_cpu_use_fusion_emitters=false")
+    return " ".join(flags)

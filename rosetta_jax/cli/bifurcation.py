@@ -173,7 +173,9 @@ def _followed(
         bar.update(task, advance=1, total=1 + len(branch.hopfs))
         for hopf in branch.hopfs:
             bar.update(task, note=f"cycles from {hopf.label} at {hopf.value:.4g}")
-            if all(each.kind != "Hopf" or each.end != hopf.value for each in found):
+            if not hopf.degenerate and all(
+                each.kind != "Hopf" or each.end != hopf.value for each in found
+            ):
                 each = cycles(branch, hopf, intervals=intervals, longest=sweep.step)
                 found.append(each)
             bar.advance(task)

@@ -50,6 +50,8 @@ def _fold(branch: Branch, found: Sequence[CycleBranch], fold: Fold) -> Point:
 def _hopf(found: Sequence[CycleBranch], hopf: Hopf) -> Point:
     level = float(hopf.signal[0])
     event = f"{'a stable' if hopf.supercritical else 'an unstable'} cycle is born"
+    if hopf.degenerate:
+        event = "degenerate: the first Lyapunov coefficient vanishes, no branch of cycles is born"
     for each in found:
         if each.kind == "Hopf" and each.end == hopf.value:
             event = f"{_from(each)} ends"

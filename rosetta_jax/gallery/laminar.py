@@ -1,22 +1,12 @@
 """Figure 6.4: the laminar column against the input of its deep pyramidal cells, alpha below and gamma above."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from rosetta_jax._types import Nodal
+from rosetta_jax.bifurcation import Branch, CycleBranch, continuation, cycles
 from rosetta_jax.gallery import diagram
-from rosetta_jax.gallery.cycles import Cycles, several
-from rosetta_jax.gallery.equilibria import (
-    Curve,
-    Family,
-    Hopf,
-    Point,
-    curve,
-    folds,
-    hopf_points,
-    signal,
-)
+from rosetta_jax.gallery.branches import Cycles, seen
 from rosetta_jax.gallery.measured import fold_numbers, hopf_numbers, range_numbers
 from rosetta_jax.gallery.page import Number, Page
 from rosetta_jax.plot import _canvas
@@ -25,11 +15,9 @@ from rosetta_jax.rungs import Laminar
 # Lowest and highest v_P1 (mV) and period (s).
 _SPIKES = {105.62: (-0.310, 11.926, 0.6006), 149.87: (2.437, 13.144, 0.2192)}
 _ALPHA = {169.50: (4.236, 11.045, 0.1062)}
+# Cycles: steps, of the range, so short that they see both folds; how many polynomials; and the longest period (s).
+_FOLLOWED = {"longest": 0.0125, "intervals": 25, "longest_period": 2.0}
 _HOPF = (("HB+", 363.312445, 10.8287), ("HB+", 454.644210, 40.3010))
-
-
-def _column(bias: Any) -> Laminar:
-    return Laminar(bias_1=bias, bias_2=0.0)
 
 
 def _second(rung: Laminar, state: Any) -> Nodal:
@@ -38,32 +26,43 @@ def _second(rung: Laminar, state: Any) -> Nodal:
 
 def laminar() -> Page:
     """Both pyramidal potentials against the input of the deep one, without input above."""
-    along = curve(Family(_column, signal), np.linspace(-4.2, 11.3, 700), np.zeros(14), -80.0)
-    turns, hopf = folds(along), hopf_points(along)
-    deep, above = _runs(along)
+    branch = continuation(Laminar(bias_2=0.0), "bias_1", (-100.0, 500.0))
+    born, last = sorted(branch.hopfs, key=lambda hopf: hopf.value)
+    slow, fast = cycles(branch, born, **_FOLLOWED), cycles(branch, last, **_FOLLOWED)
+    deep = seen(slow)
     numbers = (
-        *fold_numbers(turns, {"SN": -65.298657, "SNIC": 103.869666}, "1/s"),
-        *hopf_numbers(hopf, _HOPF, "1/s"),
-        *_cycle_numbers(deep[0], _SPIKES),
-        *_cycle_numbers(deep[1], _ALPHA),
-        Number("SNLC, first fold of cycles", 153.745, None, "1/s", 5e-3),
-        Number("period at the first one", 0.132, None, "s", 1e-3),
-        Number("SNLC, second fold of cycles", 154.597, None, "1/s", 5e-3),
-        Number("period at the second one", 0.158, None, "s", 1e-3),
+        *fold_numbers(branch.folds, {"SN": -65.298657, "SNIC": 103.869666}, "1/s"),
+        *hopf_numbers(branch.hopfs, _HOPF, "1/s"),
+        *_cycle_numbers(deep, _SPIKES | _ALPHA),
+        *_turn_numbers(slow),
     )
     return Page(
         "Laminar column: alpha below, gamma above",
-        "Potentials of the deep and the superficial pyramidal cells and the frequency of the stable cycles "
-        "against the input of the deep ones, with none above (the figure's p2 = 0, which the paper does not "
-        "say). Beyond 454.6 gamma lives above and is a thin band below. Two folds of cycles, at 153.7 and "
-        "154.6, between which spikes and alpha are both stable, follow with continuation; the paper draws one "
+        "Potentials of the deep and the superficial pyramidal cells and the frequency of the cycles against "
+        "the input of the deep ones, with none above (the figure's p2 = 0, which the paper does not say). "
+        "Beyond 454.6 gamma lives above and is a thin band below. Spikes and alpha are one branch that turns "
+        "back at two folds of cycles, 154.596 and 153.746, between which both are stable; the paper draws one "
         "line.",
-        _figure(along, deep, above, turns, hopf),
+        _figure(branch, (slow, fast)),
         numbers,
     )
 
 
-def _cycle_numbers(of: Cycles, expected: dict[float, tuple[float, float, float]]) -> list[Number]:
+def _turn_numbers(found: CycleBranch) -> list[Number]:
+    """The folds of cycles, and the period there."""
+    numbers = []
+    for name, value, period in (("first", 153.745, 0.132), ("second", 154.597, 0.158)):
+        turn = min(found.folds, key=lambda fold: abs(fold.value - value))
+        numbers += [
+            Number(f"SNLC, {name} fold of cycles", value, turn.value, "1/s", 5e-3),
+            Number(f"period at the {name} one", period, turn.period, "s", 1e-3),
+        ]
+    return numbers
+
+
+def _cycle_numbers(
+    of: Cycles, expected: Mapping[float, tuple[float, float, float]]
+) -> list[Number]:
     """The range and the period (s), which near the SNIC depends much on the rounded input."""
     ranges = {value: (low, high) for value, (low, high, _) in expected.items()}
     numbers = range_numbers(of, ranges, ("p1", "v_P1"), "mV")
@@ -73,43 +72,21 @@ def _cycle_numbers(of: Cycles, expected: dict[float, tuple[float, float, float]]
     return numbers
 
 
-def _runs(along: Curve) -> tuple[list[Cycles], list[Cycles]]:
-    """Spikes from rest, alpha and gamma from near the upper equilibrium, as seen below and above."""
-    close = 103.8697 + np.geomspace(0.01, 5.0, 10)
-    rows = (
-        (np.concatenate([close, np.linspace(110.0, 154.5, 40), list(_SPIKES)]), None, 6.0, 4.0),
-        (np.append(np.linspace(154.0, 358.0, 70), list(_ALPHA)), 0.05, 15.0, 1.0),
-        (np.linspace(458.0, 500.0, 30), 0.05, 20.0, 0.5),
-    )
-    found = []
-    for values, kick, transient, duration in rows:
-        start = None if kick is None else along.near(values, lowest=5.5, kick=kick)
-        found.append(several(_column, values, 5e-4, transient, duration, start, (signal, _second)))
-    return [runs[0] for runs in found], [runs[1] for runs in found]
-
-
-def _figure(
-    along: Curve,
-    deep: list[Cycles],
-    above: list[Cycles],
-    turns: list[Point],
-    hopf: list[Hopf],
-) -> Any:
+def _figure(branch: Branch, found: Sequence[CycleBranch]) -> Any:
     figure, (low, high, hertz) = diagram.stacked(8.4, 8.0, (2.2, 2.2, 1.2))
-    heights = along.observed(_second)
-    diagram.equilibria(low, along)
-    diagram.equilibria(high, along, heights)
-    born = [None, hopf[0], hopf[1]]
-    for axes, runs, level in ((low, deep, along.levels), (high, above, heights)):
-        for run, each in zip(runs, born, strict=True):
-            ends = [] if each is None else [diagram.lifted(each.point, along, level)]
-            diagram.envelope(axes, run, ends)
-    for run, each in zip(deep, born, strict=True):
-        diagram.frequencies(hertz, run, [] if each is None else [each])
-    for turn, kind, at in zip(turns, ("SNIC", "SN"), ((46, -14), (8, 0)), strict=True):
-        diagram.mark(low, kind, turn.value, turn.level, at=at)
-    for each, at in zip(hopf, ((7, -8), (-2, 8)), strict=True):
-        diagram.mark_hopf(low, each, at)
+    diagram.equilibria(low, branch)
+    diagram.equilibria(high, branch, _second)
+    diagram.cycles(low, branch, found)
+    diagram.cycles(high, branch, found, _second)
+    diagram.frequencies(hertz, branch, found)
+    for fold, kind, at in zip(branch.folds, ("SNIC", "SN"), ((-8, 0), (0, -9)), strict=True):
+        diagram.mark_point(low, fold, at, kind)
+    for hopf in branch.hopfs:
+        diagram.mark_point(low, hopf, (7, -8) if hopf.value < 400 else (-2, 8))
+    diagram.mark_turns(
+        low, found, *((8, 3) if fold.value > 154 else (8, -1) for fold in found[0].folds)
+    )
+    _between_folds(hertz, branch, found)
     low.set_xlim(-100, 500)
     hertz.set_ylim(0, 45)
     _canvas.name_axes(low, "", "deep, $v_{P1}$ (mV)")
@@ -117,3 +94,11 @@ def _figure(
     _canvas.name_axes(hertz, "input rate of P1, $p_1$ (1/s)", "frequency (Hz)")
     diagram.legend(figure, low)
     return figure
+
+
+def _between_folds(axes: Any, branch: Branch, found: Sequence[CycleBranch]) -> None:
+    """The corner in which the branch turns back, enlarged."""
+    corner = _canvas.plain_axes(axes.inset_axes((0.06, 0.42, 0.24, 0.58)))
+    diagram.frequencies(corner, branch, found)
+    corner.set(xlim=(153.2, 155.2), ylim=(5.5, 8.5), xticks=(154, 155), yticks=(6, 8))
+    axes.indicate_inset_zoom(corner, edgecolor="#8a8a8a")

@@ -1,19 +1,18 @@
 """Figure 4.2: the master mass, one population that inhibits itself through a membrane and a synapse."""
 
+from collections.abc import Sequence
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from rosetta_jax._types import Scalar
+from rosetta_jax.bifurcation import Branch, CycleBranch, Hopf, continuation, cycles
 from rosetta_jax.gallery import diagram
-from rosetta_jax.gallery.cycles import Cycles, cycles
-from rosetta_jax.gallery.equilibria import Curve, Family, Hopf, curve, hopf_points
 from rosetta_jax.gallery.page import Number, Page
 from rosetta_jax.plot import _canvas
 from rosetta_jax.plot._canvas import BLUE, GREY, TICK, VERMILION
 from rosetta_jax.rungs import MasterMass
+from rosetta_jax.rungs.master_mass import MasterMassState
 from rosetta_jax.system import Rung
 
 MEMBRANE, SYNAPSE = 0.010, 0.005
@@ -24,31 +23,17 @@ def _rate(rung: Rung, state: Any) -> Any:
     return state.r
 
 
-def _strength(rung: Rung, state: Any, value: Any) -> Any:
-    """The inhibition itself, which is the level along these equilibria."""
-    return -value
+def onset(synapse: float) -> tuple[Branch, Hopf, float]:
+    """Equilibria along the weight, the Hopf point at the weakest inhibition, and the gain of the loop there.
 
-
-class OfStrength(eqx.Module):
-    """The population for every weight on itself, with a synapse of equal times (s)."""
-
-    synapse: Scalar
-
-    def __call__(self, kappa: Any) -> MasterMass:
-        return MasterMass(
-            kappa=kappa, membrane_time=MEMBRANE, rise=self.synapse, decay=self.synapse
-        )
-
-
-def onset(synapse: float) -> tuple[Curve, Hopf, float]:
-    """Equilibria along the inhibition, their Hopf point, and the gain of the loop there."""
-    build = OfStrength(jnp.asarray(synapse))
-    levels = np.linspace(0.02, 1.5, 400)
-    along = curve(Family(build, _strength), levels, np.array([80.0, 80.0, 0.0]), -0.02)
-    hopf = hopf_points(along)[0]
-    rung = build(hopf.point.value)
-    onto = hopf.point.value * hopf.point.state[1] + float(rung.bias)
-    return along, hopf, -hopf.point.value * float(rung.transfer.slope(onto))
+    The synapse has equal times of so many s.
+    """
+    rung = MasterMass(membrane_time=MEMBRANE, rise=synapse, decay=synapse)
+    start = MasterMassState(*(jnp.full(1, each) for each in (18.0, 18.0, 0.0)))
+    branch = continuation(rung, "kappa", (-1.5, -0.02), start=start)
+    hopf = max(branch.hopfs, key=lambda hopf: hopf.value)
+    onto = hopf.value * hopf.state.s + rung.bias
+    return branch, hopf, -hopf.value * float(rung.transfer.slope(onto)[0])
 
 
 def closed_form(ratio: Any) -> tuple[Any, Any]:
@@ -60,10 +45,8 @@ def closed_form(ratio: Any) -> tuple[Any, Any]:
 def master_mass() -> Page:
     """The rate against the inhibition, and the line of onset against the ratio of times."""
     onsets = {ratio: onset(MEMBRANE / ratio) for ratio in _RATIOS}
-    along, hopf, gain = onsets[MEMBRANE / SYNAPSE]
-    values = np.linspace(-1.2, 1.04 * hopf.point.value, 50)
-    start = along.near(values, lowest=0.0)
-    found = cycles(along.family.build, values, 2e-4, 4.0, 0.2, start, _rate)
+    branch, hopf, gain = onsets[MEMBRANE / SYNAPSE]
+    found = cycles(branch, hopf)
     numbers = [
         Number("10 and 5 ms: gain of the loop at onset", 9.0, gain, "", 1e-6),
         Number("10 and 5 ms: frequency at onset", 45.0158, hopf.frequency, "Hz", 1e-4),
@@ -80,21 +63,19 @@ def master_mass() -> Page:
         "against the strength of the inhibition. Right, the gain of the loop at which rhythm begins, K = 4 + "
         "2(τm/τs + τs/τm): where one of the two is much faster than the other, as in its limits Wilson-Cowan "
         "and NMM1, no gain suffices.",
-        _figure(along, hopf, found, [gain for _, _, gain in onsets.values()]),
+        _figure(branch, hopf, found, [gain for _, _, gain in onsets.values()]),
         tuple(numbers),
     )
 
 
-def _figure(along: Curve, hopf: Hopf, found: Cycles, gains: list[float]) -> Any:
+def _figure(branch: Branch, hopf: Hopf, found: CycleBranch, gains: Sequence[float]) -> Any:
     figure = _canvas.canvas(10.4, 4.6)
     left, right = figure.subplots(1, 2)
     for axes in (left, right):
         _canvas.plain_axes(axes)
-    rates = along.states[:, 0]
-    diagram.equilibria(left, along, rates)
-    born = diagram.lifted(hopf.point, along, rates)
-    diagram.envelope(left, found, [born])
-    diagram.mark(left, hopf.label, born.value, born.level, f"{hopf.label}, K = 9", (-8, -5))
+    diagram.equilibria(left, branch, _rate)
+    diagram.cycles(left, branch, [found], _rate)
+    diagram.mark_point(left, hopf, (-8, -5), text=f"{hopf.label}, K = 9", observe=_rate)
     left.set(xlim=(0, -1.2), ylim=(0, None))
     _canvas.name_axes(left, "weight on itself κ (mV s)", "rate r (1/s)")
     ratios = np.geomspace(0.1, 10, 200)

@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
-from rosetta_jax.gallery.cycles import Cycles
-from rosetta_jax.gallery.equilibria import Hopf, Point
+from rosetta_jax.bifurcation import Fold, FoldOfCycles, Hopf
+from rosetta_jax.gallery.branches import Cycles
 from rosetta_jax.gallery.page import Number
 
 
 def fold_numbers(
-    found: Sequence[Point], expected: Mapping[str, float], unit: str = "", tolerance: float = 2e-6
+    found: Sequence[Fold | FoldOfCycles],
+    expected: Mapping[str, float],
+    unit: str = "",
+    tolerance: float = 2e-6,
 ) -> list[Number]:
     """Folds by name and parameter, each against the nearest one found."""
     return [
@@ -31,9 +33,9 @@ def hopf_numbers(
     numbers = []
     for kind, value, hertz in expected:
         same = [hopf for hopf in found if hopf.label == kind]
-        nearest = min(same, key=lambda hopf: abs(hopf.point.value - value), default=None)
+        nearest = min(same, key=lambda hopf: abs(hopf.value - value), default=None)
         place, frequency = (
-            (np.nan, np.nan) if nearest is None else (nearest.point.value, nearest.frequency)
+            (np.nan, np.nan) if nearest is None else (nearest.value, nearest.frequency)
         )
         numbers += [
             Number(f"{kind} at {value:.4g}", value, place, unit, tolerance),
@@ -66,15 +68,6 @@ def frequency_numbers(
         Number(f"cycle at {name} = {value:g}: frequency", hertz, of.at(value)[2], "Hz", tolerance)
         for value, hertz in expected.items()
     ]
-
-
-def peak(values: np.ndarray, heights: np.ndarray) -> tuple[float, float]:
-    """Where a smooth curve is highest and how high, on the cubic spline through its points."""
-    values, once = np.unique(values, return_index=True)
-    spline = CubicSpline(values, heights[once])
-    turns = spline.derivative().roots(extrapolate=False)
-    at = max(turns, key=spline, default=np.nan)
-    return float(at), float(spline(at))
 
 
 def _nearest(found: Sequence[float], value: float) -> float:

@@ -4,39 +4,30 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-LATER = "with continuation"
-
 
 class Number(NamedTuple):
-    """A number of a figure: what it must be, what was found, and how far apart (absolute) they may be.
-
-    Nothing `found` means that it belongs to what a simulation does not show, unstable cycles and where cycles
-    turn, and awaits continuation.
-    """
+    """A number of a figure: what it must be, what was found, and how far apart (absolute) they may be."""
 
     name: str
     expected: float
-    found: float | None
+    found: float
     unit: str = ""
     tolerance: float = 1e-6
 
     @property
-    def holds(self) -> bool | None:
-        """Whether both agree; None where nothing was found yet."""
-        if self.found is None:
-            return None
+    def holds(self) -> bool:
+        """Whether both agree."""
         return bool(abs(self.found - self.expected) <= self.tolerance)
 
     @property
     def verdict(self) -> str:
         """`holds` as one word."""
-        return {True: "yes", False: "NO", None: "later"}[self.holds]
+        return "yes" if self.holds else "NO"
 
     def texts(self) -> tuple[str, str]:
         """Both numbers, to the digits that the tolerance lets one compare."""
         places = max(0, math.ceil(-math.log10(self.tolerance)))
-        expected = f"{self.expected:.{places}f}"
-        return expected, LATER if self.found is None else f"{self.found:.{places}f}"
+        return f"{self.expected:.{places}f}", f"{self.found:.{places}f}"
 
 
 class Page(NamedTuple):
@@ -50,7 +41,7 @@ class Page(NamedTuple):
     @property
     def failures(self) -> tuple[Number, ...]:
         """The numbers that do not hold."""
-        return tuple(number for number in self.numbers if number.holds is False)
+        return tuple(number for number in self.numbers if not number.holds)
 
 
 class Entry(NamedTuple):

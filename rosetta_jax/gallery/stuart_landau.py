@@ -7,82 +7,79 @@ import diffrax
 import jax.numpy as jnp
 import numpy as np
 
+from rosetta_jax._types import Scalar
+from rosetta_jax.bifurcation import Branch, CycleBranch, continuation, cycles
+from rosetta_jax.bifurcation.equilibria import equilibrium_near
+from rosetta_jax.bifurcation.family import family
+from rosetta_jax.bifurcation.roots import characteristic_roots
 from rosetta_jax.forcing import Constant
 from rosetta_jax.gallery import diagram
-from rosetta_jax.gallery.cycles import Cycles, cycles
-from rosetta_jax.gallery.equilibria import Curve, Family, Hopf, curve, hopf_points
+from rosetta_jax.gallery.branches import seen
 from rosetta_jax.gallery.page import Number, Page
 from rosetta_jax.network import alone
 from rosetta_jax.plot import _canvas
 from rosetta_jax.plot._canvas import CYCLE, GREY, TICK
 from rosetta_jax.rungs import HarmonicOscillator, StuartLandau
-from rosetta_jax.rungs.plane import PlanarRung, PlanarState
+from rosetta_jax.rungs.plane import PlanarInputs, PlanarRung, PlanarState
 from rosetta_jax.simulation import simulate
-from rosetta_jax.system import Rung
 
 OMEGA = 2.0
 FORCES = (0.0, 0.5, 1.5)
 
 
-def _by_growth(alpha: Any) -> StuartLandau:
-    return StuartLandau(alpha=alpha, omega=1.0)
-
-
-def _growth(rung: Rung, state: Any, value: Any) -> Any:
-    """Here the parameter itself grows along the equilibria."""
-    return value
-
-
 @functools.cache
-def onset_sweep() -> tuple[Curve, list[Hopf], Cycles]:
-    """Equilibria, the Hopf point and cycles against the growth rate."""
-    along = curve(Family(_by_growth, _growth), np.linspace(-10, 10, 400), np.zeros(2), -10.0)
-    values = np.append(np.linspace(0.1, 10.0, 100), [1.0, 4.0])
-    return along, hopf_points(along), cycles(_by_growth, values, 5e-3, 60.0, 15.0)
+def onset_sweep() -> tuple[Branch, CycleBranch]:
+    """Equilibria against the growth rate, and the cycles that are born at their Hopf point."""
+    branch = continuation(StuartLandau(omega=1.0), "alpha", (-10.0, 10.0))
+    return branch, cycles(branch)
 
 
 def stuart_landau() -> Page:
     """Onset: the real part against the growth rate."""
-    along, hopf, found = onset_sweep()
+    branch, found = onset_sweep()
+    (hopf,), radius = branch.hopfs, seen(found)
     numbers = (
-        Number("HB+", 0.0, hopf[0].point.value if hopf[0].supercritical else np.nan, "1/s", 1e-6),
+        Number("HB+", 0.0, hopf.value if hopf.supercritical else np.nan, "1/s", 1e-6),
         *(
-            Number(f"{word} x at alpha = 10", sign * 3.1623, found.at(10.0)[place], "", 1e-4)
+            Number(f"{word} x at alpha = 10", sign * 3.1623, radius.at(10.0)[place], "", 1e-4)
             for word, sign, place in (("lowest", -1, 0), ("highest", 1, 1))
         ),
-        Number("highest x at alpha = 1", 1.0, found.at(1.0)[1], "", 1e-4),
-        Number("highest x at alpha = 4", 2.0, found.at(4.0)[1], "", 1e-4),
+        Number("highest x at alpha = 1", 1.0, radius.at(1.0)[1], "", 1e-4),
+        Number("highest x at alpha = 4", 2.0, radius.at(4.0)[1], "", 1e-4),
     )
     return Page(
         "Stuart-Landau: onset",
         "Real part against the growth rate, at γ = 1, β = 0 and ω = 1: the rest state loses stability at the "
         "supercritical Hopf point, where a cycle of radius √α is born.",
-        _onset_figure(along, found, hopf),
+        _onset_figure(branch, found),
         numbers,
     )
 
 
-def _onset_figure(along: Curve, found: Cycles, hopf: list[Hopf]) -> Any:
+def _onset_figure(branch: Branch, found: CycleBranch) -> Any:
     figure = _canvas.canvas(7.2, 4.2)
     axes = _canvas.plain_axes(figure.subplots())
-    # The level of this curve is the parameter; the real part is zero all along.
-    diagram.equilibria(axes, along, along.states[:, 0])
-    diagram.envelope(axes, found, [hopf[0].point._replace(level=0.0)])
-    diagram.mark(axes, "HB+", hopf[0].point.value, 0.0, "HB+ 0", (-6, 6))
+    diagram.equilibria(axes, branch)
+    diagram.cycles(axes, branch, [found])
+    diagram.mark_point(axes, branch.hopfs[0], (-6, 6))
     axes.set(xlim=(-10, 10), ylim=(-3.6, 3.6))
     _canvas.name_axes(axes, "growth rate α (1/s)", "real part x (1)")
     diagram.legend(figure, axes)
     return figure
 
 
+def _begin(t: Scalar) -> PlanarState:
+    """z = 2. One function for all runs, which share a program so."""
+    return PlanarState(x=jnp.full(1, 2.0), y=jnp.zeros(1))
+
+
 def run(
     rung: PlanarRung, force: float, duration: float, dt: float = 1e-3
 ) -> tuple[np.ndarray, np.ndarray]:
     """Times (s) and z from z = 2 under a constant real force."""
-    start = PlanarState(x=jnp.full(1, 2.0), y=jnp.zeros(1))
     network = alone(rung, drive=Constant(force, port="x"))
     solution = simulate(
-        network, duration, dt, past=lambda _: start, save=("states",), solver=diffrax.Bosh3()
+        network, duration, dt, past=_begin, save=("states",), solver=diffrax.Bosh3()
     )
     state = solution.states
     return np.asarray(solution.times), np.asarray(state.x[:, 0]) + 1j * np.asarray(state.y[:, 0])
@@ -175,7 +172,7 @@ def _dead_numbers(landau: StuartLandau) -> list[Number]:
         (1.5, -0.16592 + 0.71130j, -0.06695 + 1.92754j),
         (2.0, 1j, -1.0 + 1.73205j),
     ):
-        point, found = _fixed_point(force)
+        point, found = _fixed_point(landau, force)
         parts = (("Re z*", z.real, point.real), ("Im z*", z.imag, point.imag))
         parts += (("growth", mode.real, found.real), ("rotation", mode.imag, found.imag))
         for name, want, have in parts:
@@ -183,21 +180,13 @@ def _dead_numbers(landau: StuartLandau) -> list[Number]:
     return numbers
 
 
-def _fixed_point(force: float) -> tuple[complex, complex]:
-    """The rest state under a force and its leading eigenvalue, by a sweep of the force from none."""
-    forces = np.linspace(0.0, force, 50)
-    along = curve(Family(_pushed, _growth, _push), forces, np.zeros(2), 0.0)
-    x, y = along.states[-1]
-    values = along.eigenvalues[-1]
-    return complex(x, y), complex(values[np.argmax(values.imag)])
-
-
-def _pushed(force: Any) -> StuartLandau:
-    return StuartLandau(alpha=1.0, omega=OMEGA)
-
-
-def _push(rung: Rung, force: Any) -> Any:
-    return rung.Inputs(x=force)
+def _fixed_point(landau: StuartLandau, force: float) -> tuple[complex, complex]:
+    """The rest state under a force, from i, and its leading eigenvalue."""
+    of = family(landau, ("alpha",), PlanarInputs(x=jnp.asarray(force)))
+    x, found = equilibrium_near(of, jnp.asarray([0.0, 1.0]), landau.alpha[None])
+    roots = characteristic_roots(of, x, landau.alpha[None])
+    root = complex(roots[np.argmax(np.imag(roots))]) if found else complex(np.nan, np.nan)
+    return complex(*x), root
 
 
 def _forced_figure(times: np.ndarray, circles: list[np.ndarray], spirals: list[np.ndarray]) -> Any:

@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosetta_jax._types import Nodal, Parameter, Scalar
+from rosetta_jax.bifurcation import Branch, CycleBranch, continuation
+from rosetta_jax.bifurcation import cycles as followed
 from rosetta_jax.gallery import diagram
-from rosetta_jax.gallery.cycles import Cycles, cycles
-from rosetta_jax.gallery.equilibria import Curve, Family, Hopf, curve, folds, hopf_points, signal
+from rosetta_jax.gallery.branches import Cycles, seen
 from rosetta_jax.gallery.measured import (
     fold_numbers,
     frequency_numbers,
@@ -33,6 +34,8 @@ from rosetta_jax.system import component
 _RANGES = {400.0: (0.0183, 0.0477), 800.0: (0.0252, 0.1111), 1000.0: (0.0403, 0.1245)}
 _RANGES[1200.0] = (0.0768, 0.1261)
 _HERTZ = {400.0: 15.26, 800.0: 14.59, 1000.0: 13.70, 1200.0: 11.97}
+# Of the unstable cycle (s), which ends on a saddle where its period grows without bound.
+_LONGEST = 1.0
 _PRINTED = "Castaldo et al. 2512.10982, rung 5, Wendling, as printed"
 
 
@@ -103,97 +106,88 @@ class PrintedWendling(ColumnRung):
         return state.y1, -(state.y2 + state.y3)
 
 
-def _original(bias: Any) -> Wendling:
-    return Wendling(bias=bias)
-
-
-def _printed(bias: Any) -> PrintedWendling:
-    return PrintedWendling(bias=bias)
-
-
 def _y0(rung: PrintedWendling, state: PrintedWendlingState) -> Nodal:
     return state.y0
 
 
 def wendling() -> Page:
     """The printed form with its cycles, and the original one."""
-    printed = curve(Family(_printed, signal), np.linspace(-3.1, 10.0, 500), np.zeros(8), 0.0)
-    hopf = hopf_points(printed)
-    values = np.append(np.linspace(374.0, 1392.0, 200), list(_RANGES))
-    start = printed.near(values, lowest=-4.0, kick=0.02)
-    found = cycles(_printed, values, 2.5e-4, 6.0, 0.5, start, _y0)
-    original = curve(Family(_original, signal), np.linspace(-4.8, 7.9, 500), np.zeros(10), -80.0)
-    turns, born = folds(original), hopf_points(original)
+    printed = continuation(PrintedWendling(), "bias", (0.0, 1700.0))
+    original = continuation(Wendling(), "bias", (-80.0, 220.0))
+    stable, unstable = followed(printed), followed(original, longest_period=_LONGEST)
+    found = seen(stable, _y0)
     numbers = (
         *hopf_numbers(
-            hopf, (("HB+", 368.948, 15.377), ("HB+", 1398.894, 11.339)), "1/s", 1e-3, 1e-3
+            printed.hopfs, (("HB+", 368.948, 15.377), ("HB+", 1398.894, 11.339)), "1/s", 1e-3, 1e-3
         ),
         *range_numbers(found, _RANGES, ("P", "y0"), "mV", 1e-4),
         *frequency_numbers(found, _HERTZ, "P", 1e-2),
         *_extremes(found),
         *fold_numbers(
-            turns, {"original: fold": 121.595708, "original: other fold": -32.955664}, "1/s"
+            original.folds,
+            {"original: fold": 121.595708, "original: other fold": -32.955664},
+            "1/s",
         ),
-        *hopf_numbers(born, (("HB−", -24.003968, 5.24),), "1/s", digits=1e-2),
+        *hopf_numbers(original.hopfs, (("HB−", -24.003968, 5.24),), "1/s", digits=1e-2),
     )
     return Page(
         "Wendling: as printed, and the original",
         "Left, the eight equations that the paper prints, which draw its figure (its text, 600 and 1750, is "
         "another model again): potential y0 and frequency of the cycle against the input rate. Right, the "
         "original column of Wendling et al. 2002, in ten dimensions: a resting and an active state side by "
-        "side between −24.0 and 121.6. Its unstable cycle follows with continuation.",
-        _figure(printed, found, hopf, original, born),
+        "side between −24.0 and 121.6. The unstable cycle that is born at −24.0 ends on the saddle between "
+        "them, near 26.7.",
+        _figure(printed, stable, original, unstable),
         numbers,
     )
 
 
 def _extremes(of: Cycles) -> list[Number]:
     """The turns of the envelope, which are those of the printed picture."""
+    # The highest of two peaks a turn has a corner where the other takes over: no curve leads through it.
+    between = (of.values > 1050) & (of.values < 1300)
+    dip = int(np.argmin(np.where(between, of.high, np.inf)))
     numbers = []
-    for name, height, place, sign, heights, ends in (
-        ("lowest y0 of all", 0.0153, 480.0, -1, of.low, (374, 700)),
-        ("highest y0: first top", 0.1253, 1050.0, 1, of.high, (900, 1140)),
-        ("highest y0: dip", 0.1222, 1140.0, -1, of.high, (1050, 1300)),
-        ("highest y0: second top", 0.1337, 1340.0, 1, of.high, (1150, 1392)),
+    for name, height, place, (value, level) in (
+        ("lowest y0 of all", 0.0153, 480.0, of.lowest()),
+        ("highest y0: first top", 0.1253, 1050.0, of.highest((900.0, 1120.0))),
+        ("highest y0: dip", 0.1222, 1140.0, (float(of.values[dip]), float(of.high[dip]))),
+        ("highest y0: second top", 0.1337, 1340.0, of.highest((1200.0, 1392.0))),
     ):
-        # The highest of two peaks a turn has a corner where the other takes over: no parabola through it.
-        inside = np.flatnonzero((of.values >= ends[0]) & (of.values <= ends[1]))
-        at = inside[np.argmax(sign * heights[inside])]
-        numbers.append(Number(name, height, float(heights[at]), "mV", 3e-4))
-        numbers.append(Number(f"{name}, at p", place, float(of.values[at]), "1/s", 10.0))
+        numbers.append(Number(name, height, level, "mV", 3e-4))
+        numbers.append(Number(f"{name}, at p", place, value, "1/s", 10.0))
     return numbers
 
 
-def _figure(
-    printed: Curve, found: Cycles, hopf: list[Hopf], original: Curve, born: list[Hopf]
-) -> Any:
+def _figure(printed: Branch, stable: CycleBranch, original: Branch, unstable: CycleBranch) -> Any:
     figure = _canvas.canvas(11.5, 5.8)
     axes = figure.subplot_mosaic("ac;bc", width_ratios=(1.25, 1), height_ratios=(2.6, 1))
     for panel in axes.values():
         _canvas.plain_axes(panel)
-    heights = printed.observed(_y0)
-    diagram.equilibria(axes["a"], printed, heights)
-    ends = [diagram.lifted(each.point, printed, heights) for each in hopf]
-    diagram.envelope(axes["a"], found, ends)
-    for end, at in zip(ends, ((-4, 7), (6, -8)), strict=True):
-        diagram.mark(axes["a"], "HB+", end.value, end.level, at=at)
-    diagram.frequencies(axes["b"], found, hopf)
+    diagram.equilibria(axes["a"], printed, _y0)
+    diagram.cycles(axes["a"], printed, [stable], _y0)
+    for hopf, at in zip(printed.hopfs, ((-4, 7), (6, -8)), strict=True):
+        diagram.mark_point(axes["a"], hopf, at, observe=_y0)
+    diagram.frequencies(axes["b"], printed, [stable])
     axes["a"].set(xlim=(0, 1700), ylim=(0, 0.165))
     axes["b"].set(xlim=(0, 1700), ylim=(0, 17))
     _canvas.name_axes(axes["a"], "", "potential $y_0$ (mV)", "as printed")
     _canvas.name_axes(axes["b"], "input rate $p$ (1/s)", "frequency (Hz)")
-    _original_panel(axes["c"], original, born)
-    diagram.legend(figure, axes["a"])
+    _original_panel(axes["c"], original, unstable)
+    diagram.legend(figure, axes["a"], axes["c"])
     return figure
 
 
-def _original_panel(axes: Any, original: Curve, born: list[Hopf]) -> None:
+def _original_panel(axes: Any, original: Branch, unstable: CycleBranch) -> None:
     diagram.equilibria(axes, original)
-    for turn, at in zip(folds(original), ((8, -2), (8, -6)), strict=True):
-        diagram.mark(axes, "SN", turn.value, turn.level, at=at)
-    for each in born:
-        diagram.mark_hopf(axes, each, (-4, 7))
-    axes.set(xlim=(-80, 220), ylim=(-5, 8.2))
+    diagram.cycles(axes, original, [unstable])
+    for fold, at in zip(original.folds, ((8, -2), (-2, -8)), strict=True):
+        diagram.mark_point(axes, fold, at)
+    for hopf in original.hopfs:
+        diagram.mark_point(axes, hopf, (-8, 7))
+    for level, at in ((unstable.low[-1, 0], (9, 4)), (unstable.high[-1, 0], (9, 0))):
+        diagram.mark(axes, "HC", unstable.values[-1], float(level), at=at)
+    axes.set(xlim=(-80, 220), ylim=(-5, 8.6))
     _canvas.name_axes(
         axes, "input rate $p$ (1/s)", "potential $v = y_1 - y_2 - y_3$ (mV)", "original"
     )

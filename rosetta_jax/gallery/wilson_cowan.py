@@ -1,29 +1,25 @@
 """Figure 5.1: the two personalities of the Wilson-Cowan pair, and the map of inputs in which both lie."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq
 
+from rosetta_jax._types import Parameter, Scalar
+from rosetta_jax.bifurcation import Branch, CycleBranch, Hopf, continuation
+from rosetta_jax.bifurcation import cycles as followed
 from rosetta_jax.gallery import diagram
-from rosetta_jax.gallery.cycles import Cycles, cycles
-from rosetta_jax.gallery.equilibria import (
-    Curve,
-    Family,
-    Hopf,
-    Point,
-    curve,
-    folds,
-    hopf_points,
-    signal,
-)
-from rosetta_jax.gallery.measured import fold_numbers, peak, range_numbers
+from rosetta_jax.gallery.branches import Cycles, seen
+from rosetta_jax.gallery.measured import fold_numbers, range_numbers
 from rosetta_jax.gallery.page import Number, Page
+from rosetta_jax.parameters import parameter
 from rosetta_jax.plot import _canvas
 from rosetta_jax.plot._canvas import BLUE, GREY, PALE, TICK, VERMILION
 from rosetta_jax.rungs import WilsonCowan
+from rosetta_jax.rungs.wilson_cowan import WilsonCowanInputs, WilsonCowanState
+from rosetta_jax.system import add_inputs
 
 TAU = 0.01
 # Weights of both sets; what the closed forms below hold for is the unit logistic and equal times.
@@ -42,44 +38,54 @@ _MIDDLE = ((XY - XX) / 2, (YY - YX) / 2)
 _INPUT = "constant input ${}$ (1)"
 
 
+class Along(WilsonCowan):
+    """The pair on a line of the plane of inputs: `bias_x` + u `across`, `bias_y` + u `up`.
+
+    One program follows it along any line.
+    """
+
+    along: Parameter = parameter(0.0, unit="1", symbol="u", description="distance along the line")
+    across: Parameter = parameter(
+        0.0, unit="1", symbol="d_x", description="slope of the input of x"
+    )
+    up: Parameter = parameter(0.0, unit="1", symbol="d_y", description="slope of the input of y")
+
+    def vector_field(
+        self, t: Scalar, state: WilsonCowanState, inputs: WilsonCowanInputs
+    ) -> WilsonCowanState:
+        moved = WilsonCowanInputs(
+            current_x=self.along * self.across, current_y=self.along * self.up
+        )
+        return super().vector_field(t, state, add_inputs(inputs, moved))
+
+
 class Sweep(NamedTuple):
-    """One panel: equilibria, stable cycles, folds and Hopf points."""
+    """One panel: equilibria, and the cycles that are born at one of their Hopf points."""
 
-    along: Curve
-    cycles: Cycles
-    folds: list[Point]
-    hopf: list[Hopf]
+    branch: Branch
+    found: CycleBranch
 
-
-def set_a(bias: Any) -> WilsonCowan:
-    return WilsonCowan.named("WC-a", bias_x=bias)
-
-
-def set_b(bias: Any) -> WilsonCowan:
-    return WilsonCowan.named("WC-b", bias_y=bias)
+    @property
+    def cycles(self) -> Cycles:
+        """The cycles as the activity x shows them."""
+        return seen(self.found)
 
 
+@functools.cache
 def sweep_a() -> Sweep:
     """The input into x swept: a SNIC below, a Hopf point above."""
-    levels = 1 / (1 + np.exp(-np.linspace(-5.4, 3.5, 500)))
-    along = curve(Family(set_a, signal), levels, np.array([0.005, 0.003]), -5.2)
-    turns, hopf = folds(along), hopf_points(along)
-    # A run of 200 times as many time constants holds two turns even next to the SNIC.
-    snic = turns[0].value
-    values = np.concatenate([snic + np.geomspace(1e-4, 0.3, 14), np.linspace(-2.9, 1.525, 60)])
-    values = np.append(values, list(_PERIODS_A))
-    return Sweep(along, cycles(set_a, values, 2e-4, 10.0, 10.0), turns, hopf)
+    return _sweep(Along(bias_x=0.0, bias_y=-6.0, across=1.0), (-5.2, 3.2))
 
 
 @functools.cache
 def sweep_b() -> Sweep:
     """The input into y swept: rhythm in a bubble between two Hopf points."""
-    along = curve(
-        Family(set_b, signal), np.linspace(0.965, 0.035, 500), np.array([0.96, 0.68]), -9.5
-    )
-    values = np.append(np.linspace(-6.69, -3.31, 80), list(_PERIODS_B))
-    found = cycles(set_b, values, 2e-4, 10.0, 1.0)
-    return Sweep(along, found, folds(along), hopf_points(along))
+    return _sweep(Along(bias_x=0.0, bias_y=0.0, up=1.0), (-9.5, -0.5))
+
+
+def _sweep(pair: Along, limits: tuple[float, float]) -> Sweep:
+    branch = continuation(pair, "along", limits)
+    return Sweep(branch, followed(branch))
 
 
 def logit(share: Any) -> Any:
@@ -152,11 +158,13 @@ def wilson_cowan() -> Page:
     )
 
 
-def _hopf_numbers(hopf: list[Hopf], expected: tuple[tuple[str, float], ...], omega: float) -> list:
+def _hopf_numbers(
+    hopf: Sequence[Hopf], expected: tuple[tuple[str, float], ...], omega: float
+) -> list:
     """Hopf points of a set, in units of the time constant."""
     numbers = []
     for (kind, value), each in zip(expected, hopf, strict=True):
-        found = each.point.value if each.label == kind else np.nan
+        found = each.value if each.label == kind else np.nan
         numbers += [
             Number(f"{kind} at {value:.4g}", value, found, "", 1e-6),
             Number(
@@ -178,29 +186,30 @@ def _periods(of: Cycles, expected: dict[float, float], name: str, tolerance: flo
 
 
 def _numbers_a(a: Sweep) -> list[Number]:
-    top = peak(a.cycles.values, a.cycles.high)
+    cycles = a.cycles
+    top = cycles.highest()
     return [
-        *fold_numbers(a.folds, {"a: SN": -3.590051, "a: SNIC": -3.3004770}),
-        *_hopf_numbers(a.hopf, (("HB+", 1.53150104),), 1.75254353),
-        *_periods(a.cycles, _PERIODS_A, "P_x", 2e-4),
-        Number("a: lowest x at the SNIC", 0.0816, float(a.cycles.low[0]), "", 5e-4),
-        Number("a: highest x at the SNIC", 0.5331, float(a.cycles.high[0]), "", 5e-4),
+        *fold_numbers(a.branch.folds, {"a: SN": -3.590051, "a: SNIC": -3.3004770}),
+        *_hopf_numbers(a.branch.hopfs, (("HB+", 1.53150104),), 1.75254353),
+        *_periods(cycles, _PERIODS_A, "P_x", 2e-4),
+        Number("a: lowest x at the SNIC", 0.0816, float(cycles.low[-1]), "", 5e-4),
+        Number("a: highest x at the SNIC", 0.5331, float(cycles.high[-1]), "", 5e-4),
         Number("a: highest x of all", 0.7877, top[1], "", 1e-4),
         Number("a: P_x of it", 1.05, top[0], "", 2e-2),
     ]
 
 
 def _numbers_b(b: Sweep) -> list[Number]:
-    top = peak(b.cycles.values, b.cycles.high)
-    bottom = peak(b.cycles.values, -b.cycles.low)
+    cycles = b.cycles
+    top, bottom = cycles.highest(), cycles.lowest()
     expected = (("HB+", -6.70682382), ("HB+", -3.29317618))
     return [
-        *_hopf_numbers(b.hopf, expected, 2.16781082),
-        *_periods(b.cycles, _PERIODS_B, "P_y", 1e-5),
-        *range_numbers(b.cycles, {-5.0: (0.310450, 0.689550)}, ("P_y", "x"), tolerance=2e-6),
+        *_hopf_numbers(b.branch.hopfs, expected, 2.16781082),
+        *_periods(cycles, _PERIODS_B, "P_y", 1e-5),
+        *range_numbers(cycles, {-5.0: (0.310450, 0.689550)}, ("P_y", "x"), tolerance=2e-6),
         Number("b: highest x of all", 0.7717, top[1], "", 1e-4),
         Number("b: P_y of it", -6.34, top[0], "", 1e-2),
-        Number("b: lowest x of all", 0.2283, -bottom[1], "", 1e-4),
+        Number("b: lowest x of all", 0.2283, bottom[1], "", 1e-4),
         Number("b: P_y of it", -3.66, bottom[0], "", 1e-2),
     ]
 
@@ -225,19 +234,19 @@ def _figure(a: Sweep, b: Sweep) -> Any:
         _canvas.plain_axes(panel)
     _panel(axes["a"], a, (-5.0, 3.0), ("P_x", "a   set WC-a, $P_y$ = −6"))
     _panel(axes["b"], b, (-9.0, -1.0), ("P_y", "b   set WC-b, $P_x$ = 0"))
-    for point, kind, at in zip(a.folds, ("SNIC", "SN"), ((8, -1), (-6, 4)), strict=True):
-        diagram.mark(axes["a"], kind, point.value, point.level, at=at)
-    diagram.mark_hopf(axes["a"], a.hopf[0], (7, -5))
-    for each, at in zip(b.hopf, ((-7, -5), (7, 5)), strict=True):
-        diagram.mark_hopf(axes["b"], each, at)
+    for fold, kind, at in zip(a.branch.folds, ("SNIC", "SN"), ((8, -1), (-6, 4)), strict=True):
+        diagram.mark_point(axes["a"], fold, at, kind)
+    diagram.mark_point(axes["a"], a.branch.hopfs[0], (7, -5))
+    for hopf, at in zip(b.branch.hopfs, ((-7, -5), (7, 5)), strict=True):
+        diagram.mark_point(axes["b"], hopf, at)
     _map(axes["c"])
     diagram.legend(figure, axes["a"])
     return figure
 
 
 def _panel(axes: Any, sweep: Sweep, limits: tuple[float, float], names: tuple[str, str]) -> None:
-    diagram.equilibria(axes, sweep.along)
-    diagram.envelope(axes, sweep.cycles, [each.point for each in sweep.hopf])
+    diagram.equilibria(axes, sweep.branch)
+    diagram.cycles(axes, sweep.branch, [sweep.found])
     axes.set_xlim(*limits)
     axes.set_ylim(0, 1)
     name, title = names
@@ -268,7 +277,7 @@ def _map(axes: Any) -> None:
             right = 7 if place[0] > 0 else -7
             diagram.mark(axes, "BT", float(place[0]), float(place[1]), "BT", (right, 2))
     for x, y in cusps():
-        diagram.mark(axes, "cusp", float(x), float(y), "cusp", (-7, -2) if x > 0 else (7, 3))
+        diagram.mark(axes, "cusp", float(x), float(y), "cusp", (4, -9) if x > 0 else (-4, 9))
     axes.legend(frameon=False, fontsize=TICK, loc="upper left")
     axes.set_xlim(-9, 9)
     axes.set_ylim(-13, 3)

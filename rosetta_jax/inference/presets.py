@@ -49,10 +49,12 @@ def _jansen_rit(connectome: Connectome) -> Network:
     )
 
 
-def _planar(rung: HarmonicOscillator | StuartLandau) -> Callable[[Connectome], Network]:
+def _planar(
+    kind: type[HarmonicOscillator] | type[StuartLandau],
+) -> Callable[[Connectome], Network]:
     def network(connectome: Connectome) -> Network:
         return Network(
-            rung,
+            kind(alpha=-25.0),
             connectome,
             gain=5.0,
             speed=8.0,
@@ -87,8 +89,8 @@ PRESETS: dict[str, Preset] = {
         },
         ("rung.excitatory_rate", "rung.inhibitory_rate", "noise.exponent"),
     ),
-    "stuart-landau": Preset(_planar(StuartLandau(alpha=-25.0)), _PLANAR_FREE, _PLANAR_REGIONAL),
-    "harmonic": Preset(_planar(HarmonicOscillator(alpha=-25.0)), _PLANAR_FREE, _PLANAR_REGIONAL),
+    "stuart-landau": Preset(_planar(StuartLandau), _PLANAR_FREE, _PLANAR_REGIONAL),
+    "harmonic": Preset(_planar(HarmonicOscillator), _PLANAR_FREE, _PLANAR_REGIONAL),
 }
 
 

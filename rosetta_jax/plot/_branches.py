@@ -18,11 +18,14 @@ _MARKERS = {
     "SNIC": "D",
     "HB+": "o",
     "HB−": "o",
+    "HB": "o",
     "SNLC": "P",
     "HC": "X",
     "BT": "^",
     "cusp": "v",
 }
+# How far a label is from its mark, right and up (points).
+Offset = tuple[float | int, float | int]
 # Points of the parabola by which an envelope meets the Hopf point at which it ends.
 _CLOSING = 24
 
@@ -120,7 +123,7 @@ def _stretches(shown: np.ndarray) -> list[tuple[int, int]]:
 
 def marker(axes: Axes, kind: str, x: float, y: float) -> None:
     """The mark of what happens at a point, by its kind."""
-    face = "white" if kind == "HB−" else INK
+    face = {"HB−": "white", "HB": GREY}.get(kind, INK)
     axes.plot(x, y, _MARKERS[kind], ms=5, mfc=face, mec=INK, mew=1.0, zorder=5)
 
 
@@ -131,7 +134,7 @@ def title_of(kind: str, value: float) -> str:
     return f"{kind} {shown:.4g}".replace("-", "−")
 
 
-def label(axes: Axes, text: str, x: float, y: float, at: tuple[float, float]) -> Any:
+def label(axes: Axes, text: str, x: float, y: float, at: Offset) -> Any:
     """A label `at` an offset (points) from its mark, with a line to it where that is far."""
     return axes.annotate(
         text,

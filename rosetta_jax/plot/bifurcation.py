@@ -26,9 +26,9 @@ def bifurcation(
     `branch` as `rj.bifurcation.continuation` gives it: solid where stable, dashed where not. `cycles`, one or
     several branches that `rj.bifurcation.cycles` finds on it: their lowest and highest signal, solid and shaded
     where stable, dashed where not. Marked with their value are folds (SN, or SNIC where cycles end on one), Hopf
-    points at which a stable (HB+) or an unstable cycle (HB−) is born, folds of cycles (SNLC), and where cycles end
-    on a saddle (HC). Names and units are those of the parameter and of the rung. Raises `ValueError` for a node
-    that is not there.
+    points at which a stable (HB+) or an unstable cycle (HB−) is born, or neither (HB, degenerate), folds of cycles
+    (SNLC), and where cycles end on a saddle (HC). Names and units are those of the parameter and of the rung.
+    Raises `ValueError` for a node that is not there.
     """
     found = [cycles] if isinstance(cycles, CycleBranch) else list(cycles)
     nodes = branch.signals.shape[1]

@@ -10,6 +10,8 @@ import rosetta_jax as rj
 from rosetta_jax.bifurcation import continuation, cycles
 from rosetta_jax.bifurcation.collocation import Orbit, between, slopes_of, whole
 from rosetta_jax.bifurcation.cycles import _problem, others
+from rosetta_jax.bifurcation.family import family
+from rosetta_jax.bifurcation.portions import in_portions
 from rosetta_jax.bifurcation.pseudo_arclength import _newton
 
 
@@ -153,3 +155,49 @@ def test_wrong_input_is_named(column):
     delayed = continuation(network, "rung.bias_y", (-7.0, -6.5), longest=0.3)
     with pytest.raises(ValueError, match="`branch` is of a network with delays"):
         cycles(delayed)
+
+
+def test_the_highest_signal_is_that_of_the_polynomial_however_uneven_its_intervals(column):
+    spikes = cycles(column, 0, longest=0.05)
+    for point in range(1, len(spikes.values), 9):
+        _, states = spikes.orbit(point, samples=100_001)
+        signal = states[:, 1] - states[:, 2]
+        assert spikes.high[point, 0] == pytest.approx(signal.max(), abs=2e-5)
+        assert spikes.low[point, 0] == pytest.approx(signal.min(), abs=2e-5)
+
+
+def test_newtons_step_of_a_cycle_is_that_of_its_whole_matrix():
+    of, draw = family(rj.JansenRit(), ("bias",)), np.random.default_rng(0)
+    mesh = draw.uniform(0.5, 1.5, 5)
+    places, before = draw.normal(size=(2, 5, 4, 6))
+    problem = Orbit(of, jnp.asarray(mesh / mesh.sum()), jnp.asarray(before), jnp.asarray(1.0))
+    z = jnp.asarray(np.append(places, [0.1, 100.0]))
+    row, short = jnp.asarray(draw.normal(size=z.size)), jnp.asarray(0.3)
+    change, direction = eqx.filter_jit(problem.step)(z, row, short)
+    matrix = np.append(jax.jit(jax.jacfwd(problem.residual))(z), row[None], axis=0)
+    residual = np.append(-problem.residual(z), short)
+    np.testing.assert_allclose(change, np.linalg.solve(matrix, residual), rtol=1e-8)
+    last = np.zeros(z.size)
+    last[-1] = 1.0
+    np.testing.assert_allclose(direction, np.linalg.solve(matrix, last), rtol=1e-8)
+
+
+def test_a_degenerate_hopf_point_is_named_and_has_no_branch_of_cycles():
+    (hopf,) = (branch := continuation(rj.HarmonicOscillator(), "alpha", (-1.0, 1.0))).hopfs
+    assert hopf.label == "HB" and hopf.degenerate
+    with pytest.raises(ValueError, match=r"`hopf` at alpha = .* is degenerate: its first Lyapunov"):
+        cycles(branch)
+
+
+def test_points_are_looked_at_in_portions_of_one_size():
+    sizes = []
+
+    def doubled(one, other):
+        sizes.append(len(one))
+        return 2 * one, one + other
+
+    one, other = np.arange(10.0), np.arange(10.0)[:, None] * np.ones(2)
+    twice, both = in_portions(doubled, 4, one[:, None], other)
+    assert sizes == [4, 4, 4]
+    np.testing.assert_array_equal(twice, 2 * one[:, None])
+    np.testing.assert_array_equal(both, 2 * other)

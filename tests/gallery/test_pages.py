@@ -9,8 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from rosetta_jax.gallery import PAGES, Entry, Number, Page, draw
-from rosetta_jax.gallery.measured import hopf_numbers, peak
-from rosetta_jax.gallery.page import LATER
+from rosetta_jax.gallery.measured import hopf_numbers
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -65,13 +64,13 @@ def test_a_text_that_covers_another_is_seen():
 
 @pytest.mark.parametrize(
     "found, holds, verdict",
-    [(1.0009, True, "yes"), (1.0011, False, "NO"), (np.nan, False, "NO"), (None, None, "later")],
+    [(1.0009, True, "yes"), (1.0011, False, "NO"), (np.nan, False, "NO")],
 )
 def test_a_number_holds_within_its_tolerance(found, holds, verdict):
     number = Number("n", 1.0, found, tolerance=1e-3)
     assert number.holds is holds and number.verdict == verdict
     page = Page("title", "caption.", None, (number,))
-    assert page.failures == ((number,) if holds is False else ())
+    assert page.failures == (() if holds else (number,))
 
 
 def test_numbers_of_numpy_and_of_jax_are_judged_alike():
@@ -85,18 +84,11 @@ def test_numbers_are_written_to_the_digits_compared():
         "113.586273",
     )
     assert Number("n", 10.0, 10.4, tolerance=0.5).texts() == ("10.0", "10.4")
-    assert Number("n", 137.376, None, tolerance=3e-3).texts() == ("137.376", LATER)
 
 
 def test_a_hopf_point_of_the_wrong_kind_does_not_hold():
     value, frequency = hopf_numbers([], [("HB+", 1.0, 2.0)])
     assert value.holds is False and frequency.holds is False
-
-
-def test_a_peak_is_found_between_points_whatever_their_spacing():
-    x = np.sort(np.append(np.random.default_rng(0).uniform(-2, 3, 40), [0.5, 0.5]))
-    at, height = peak(x, 2 - (x - 0.7) ** 2)
-    assert at == pytest.approx(0.7, abs=1e-9) and height == pytest.approx(2, abs=1e-9)
 
 
 def test_an_unknown_page_lists_those_there_are():
