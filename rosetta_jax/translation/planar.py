@@ -16,6 +16,7 @@ arXiv 2512.10982, rungs 1 to 3; the shift by shear is printed there with a facto
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -41,12 +42,17 @@ class CircleReadback(eqx.Module):
 
     def __call__(self, state: Any) -> Any:
         """The signal of phases (nodes,) or (time, nodes)."""
-        return self.state(state).x
+        return jnp.broadcast_to(self.radius, state.theta.shape) * jnp.cos(state.theta)
 
     def state(self, state: Any) -> Any:
         """The state in the plane of phases (nodes,) or (time, nodes)."""
-        radius = jnp.broadcast_to(self.radius, state.theta.shape)
-        return StuartLandau.State(x=radius * jnp.cos(state.theta), y=radius * jnp.sin(state.theta))
+
+        def on_circle(theta: Array) -> Any:
+            x, y = self.radius * jnp.cos(theta), self.radius * jnp.sin(theta)
+            return StuartLandau.State(x=x, y=y)
+
+        theta = state.theta
+        return on_circle(theta) if theta.ndim == 1 else jax.vmap(on_circle)(theta)
 
 
 def stuart_landau_to_phase(source: Rung | Network, measured: bool = True) -> Translation:
