@@ -14,6 +14,8 @@ is fixed by what is observed: $a = 2(c^Tq)z$, so that a signal is $o_0 + \mathrm
 $\sqrt{\mu/\gamma_o}$ with $\gamma_o = \gamma/4|c^Tq|^2$.
 """
 
+from typing import NamedTuple
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -21,7 +23,7 @@ import jax.numpy as jnp
 from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Complex, Scalar
 from rosetta_jax.bifurcation.expansion import Expansion, Mode
-from rosetta_jax.bifurcation.family import Family
+from rosetta_jax.bifurcation.family import Family, Flat
 from rosetta_jax.bifurcation.points import HopfSolution
 
 
@@ -54,64 +56,102 @@ class NormalForm(eqx.Module):
         return -self.cubic.imag
 
 
+class _Parts(NamedTuple):
+    r"""What a normal form is made of.
+
+    $\Delta(i\omega)$, $\Delta'(i\omega)q$, $h_{11}$, $h_{20}$, what is projected on $p$ for the cubic coefficient,
+    how the equilibrium moves with the parameter, and how the field along $q$ changes with it.
+    """
+
+    matrix: Complex[Array, "n n"]
+    turning: Complex[Array, " n"]
+    mean: Complex[Array, " n"]
+    double: Complex[Array, " n"]
+    cubic: Complex[Array, " n"]
+    drag: Flat
+    moved: Complex[Array, " n"]
+
+
 @eqx.filter_jit
 @full_precision
 def normal_form(of: Family, at: HopfSolution) -> NormalForm:
     """The normal form at a Hopf point of a family of one parameter. Differentiable, as the point is."""
-    values = at.value[None]
-    about = Expansion(of, at.x, values)
     right = at.shape / jnp.sqrt(jnp.vdot(at.shape, at.shape))
-    turning = jax.lax.complex(jnp.zeros_like(at.omega), at.omega)
-    q = Mode(right, turning)
-    left = _left(about, q)
+    q = Mode(right, jax.lax.complex(jnp.zeros_like(at.omega), at.omega))
+    parts = _along_histories(of, at, q) if of.delayed else _at_once(of, at, q)
+    left = _left(parts.matrix, parts.turning, right)
+    return NormalForm(
+        at.omega,
+        jnp.vdot(left, parts.cubic) / 2,
+        jnp.vdot(left, parts.moved),
+        right,
+        left,
+        parts.mean.real,
+        parts.double,
+        parts.drag,
+    )
+
+
+def _at_once(of: Family, at: HopfSolution, q: Mode) -> _Parts:
+    """Without delays: all second derivatives from one Jacobian, of field and A q in state and parameter."""
+    n = at.x.size
+
+    def fields(z: Array) -> Array:
+        drift, along = jax.linearize(lambda x: of.drift(x, z[n:]), z[:n])
+        return jnp.stack([drift, along(q.shape.real), along(q.shape.imag)])
+
+    slopes = jax.jacfwd(fields)(jnp.append(at.x, at.value))
+    jacobian, bends = slopes[0, :, :n], jax.lax.complex(slopes[1], slopes[2])
+    one, bend = jnp.eye(n, dtype=bends.dtype), bends[:, :n]
+    still, matrix, twice = (
+        each * one - jacobian.astype(one.dtype) for each in (0 * q.root, q.root, 2 * q.root)
+    )
+    mean, double = jax.lax.map(
+        lambda each: jnp.linalg.solve(*each),
+        (jnp.stack([still, twice]), (bend @ jnp.stack([q.shape.conj(), q.shape], axis=1)).T),
+    )
+    third = Expansion(of, at.x, at.value[None]).third(q, q, q.conjugate)
+    cubic = third + 2 * bend @ mean + bend.conj() @ double
+    drag = -jnp.linalg.solve(jacobian, slopes[0, :, n])
+    moved = bend @ drag.astype(bend.dtype) + bends[:, n]
+    return _Parts(matrix, q.shape, mean, double, cubic, drag, moved)
+
+
+def _along_histories(of: Family, at: HopfSolution, q: Mode) -> _Parts:
+    """With delays: derivatives of the field along what nodes sent before."""
+    about = Expansion(of, at.x, at.value[None])
     # The middle and the second harmonic are found side by side: so each derivative is traced once.
     both = _beside(q.conjugate, q)
     matrices = jax.vmap(about.matrix)(q.root + both.root)
     pushed = jax.vmap(about.second, (None, 0))(q, both)
-    mean, double = jax.lax.map(lambda at: jnp.linalg.solve(*at), (matrices, pushed))
-    shifted = _beside(Mode(mean, jnp.zeros_like(turning)), Mode(double, 2 * turning))
+    mean, double = jax.lax.map(lambda each: jnp.linalg.solve(*each), (matrices, pushed))
+    shifted = _beside(Mode(mean, jnp.zeros_like(q.root)), Mode(double, 2 * q.root))
     twice, once = jax.vmap(about.second)(_beside(q, q.conjugate), shifted)
     cubic = about.third(q, q, q.conjugate) + 2 * twice + once
-    drag, crossing = _crossing(of, at, q, left)
-    return NormalForm(
-        at.omega,
-        jnp.vdot(left, cubic) / 2,
-        crossing,
-        right,
-        left,
-        mean.real,
-        double,
-        drag,
-    )
+    one = jnp.ones_like(at.value)
+    along = jax.jvp(lambda value: of.drift(at.x, value[None]), (at.value,), (one,))[1]
+    drag = -jnp.linalg.solve(jax.jacfwd(of.drift)(at.x, at.value[None]), along)
+
+    def linear(x: Array, value: Scalar) -> Array:
+        return Expansion(of, x, value[None]).first(q)
+
+    moved = jax.jvp(linear, (at.x, at.value), (drag, one))[1]
+    return _Parts(about.matrix(q.root), about.turning(q), mean, double, cubic, drag, moved)
 
 
 def _beside(first: Mode, second: Mode) -> Mode:
     return Mode(*(jnp.stack(pair) for pair in zip(first, second, strict=True)))
 
 
-def _left(about: Expansion, q: Mode) -> Array:
+def _left(matrix: Array, turning: Array, right: Array) -> Array:
     r"""$p$ with $p^H\Delta(i\omega) = 0$ and $p^H\Delta'(i\omega)q = 1$.
 
     From a bordered system, which is regular where the matrix itself is not.
     """
-    matrix = about.matrix(q.root)
     border = jax.lax.stop_gradient(jnp.linalg.svd(matrix)[0][:, -1])
     top = jnp.concatenate([matrix, border[:, None]], axis=1)
-    bottom = jnp.append(q.shape.conj(), jnp.zeros_like(q.root))
+    bottom = jnp.append(right.conj(), jnp.zeros_like(border[:1]))
     bordered = jnp.concatenate([top, bottom[None]])
     last = jnp.zeros_like(bottom).at[-1].set(1.0)
     left = jnp.linalg.solve(bordered.conj().T, last)[:-1]
-    return left / jnp.vdot(left, about.turning(q)).conj()
-
-
-def _crossing(of: Family, at: HopfSolution, q: Mode, left: Array) -> tuple[Array, Array]:
-    """How the equilibrium and the critical root move with the parameter."""
-    one = jnp.ones_like(at.value)
-    pushed = jax.jvp(lambda value: of.drift(at.x, value[None]), (at.value,), (one,))[1]
-    drag = -jnp.linalg.solve(jax.jacfwd(of.drift)(at.x, at.value[None]), pushed)
-
-    def linear(x: Array, value: Scalar) -> Array:
-        return Expansion(of, x, value[None]).first(q)
-
-    moved = jax.jvp(linear, (at.x, at.value), (drag, one))[1]
-    return drag, jnp.vdot(left, moved)
+    return left / jnp.vdot(left, turning).conj()

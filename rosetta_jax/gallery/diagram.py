@@ -67,6 +67,12 @@ def mark_turns(axes: Any, found: Sequence[CycleBranch], *at: tuple[int, int]) ->
         mark(axes, fold.label, fold.value, float(fold.high[0]), at=offset)
 
 
+def mark_end(axes: Any, found: CycleBranch, at: tuple[int, int]) -> None:
+    """The saddle on which cycles end, at their lowest and highest signal, with a label at the highest."""
+    _branches.marker(axes, "HC", float(found.values[-1]), float(found.low[-1, 0]))
+    mark(axes, "HC", float(found.values[-1]), float(found.high[-1, 0]), at=at)
+
+
 def orbit(axes: Any, x: np.ndarray, y: np.ndarray, transient: int) -> None:
     """A run in the plane: the transient in grey, what it settles on in blue."""
     axes.plot(x[: transient + 1], y[: transient + 1], color=GREY, lw=0.8)

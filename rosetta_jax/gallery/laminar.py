@@ -16,7 +16,7 @@ from rosetta_jax.rungs import Laminar
 _SPIKES = {105.62: (-0.310, 11.926, 0.6006), 149.87: (2.437, 13.144, 0.2192)}
 _ALPHA = {169.50: (4.236, 11.045, 0.1062)}
 # Cycles: steps, of the range, so short that they see both folds; how many polynomials; and the longest period (s).
-_FOLLOWED = {"longest": 0.0125, "intervals": 25, "longest_period": 2.0}
+_FOLLOWED = {"longest": 0.0125, "intervals": 25, "longest_period": 1.0}
 _HOPF = (("HB+", 363.312445, 10.8287), ("HB+", 454.644210, 40.3010))
 
 

@@ -138,5 +138,5 @@ def _ping_figure(branch: Branch, found: CycleBranch) -> Any:
     axes.indicate_inset_zoom(corner, edgecolor="#8a8a8a")
     for text in corner.get_xticklabels():
         # Above the lines that lead to the corner.
-        text.set(backgroundcolor="white", zorder=6)
+        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.8})
     return figure

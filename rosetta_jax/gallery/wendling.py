@@ -185,8 +185,7 @@ def _original_panel(axes: Any, original: Branch, unstable: CycleBranch) -> None:
         diagram.mark_point(axes, fold, at)
     for hopf in original.hopfs:
         diagram.mark_point(axes, hopf, (-8, 7))
-    for level, at in ((unstable.low[-1, 0], (9, 4)), (unstable.high[-1, 0], (9, 0))):
-        diagram.mark(axes, "HC", unstable.values[-1], float(level), at=at)
+    diagram.mark_end(axes, unstable, (9, 0))
     axes.set(xlim=(-80, 220), ylim=(-5, 8.6))
     _canvas.name_axes(
         axes, "input rate $p$ (1/s)", "potential $v = y_1 - y_2 - y_3$ (mV)", "original"

@@ -70,28 +70,6 @@ def test_equilibria_of_a_column_solve_its_scalar_equation(column):
     assert len(column.at(0.0)) == 3 and len(column.at(200.0)) == 1
 
 
-# The table of equations.md 7: of the signal, in units of the rung.
-NORMAL_FORMS = [
-    (0, -0.0534842, 0.4301112, -1.901527, 9.359092, 0.816414 - 0.399596j),
-    (1, 0.0138373, 0.0830921, 0.3213773, 1.833731, 0.983991 - 0.396917j),
-    (2, -0.0150309, -0.0111044, 0.3757260, 0.5287950, 1.01669 - 0.444046j),
-]
-
-
-@pytest.mark.parametrize(("number", "growth", "shift", "gamma", "beta", "k"), NORMAL_FORMS)
-def test_normal_forms_are_those_of_the_table(column, number, growth, shift, gamma, beta, k):
-    hopf = column.hopfs[number]
-    form, value = hopf.normal_form, jnp.asarray(hopf.value)
-    observed = jax.jacfwd(lambda x: hopf.family.signal(x, value[None])[0])(jnp.asarray(hopf.x))
-    scale = np.dot(observed, form.right)
-    cubic = -complex(form.cubic) / (4 * abs(scale) ** 2)
-    pushed = jax.jacfwd(lambda v: hopf.family.drift(jnp.asarray(hopf.x), v[None]))(value)
-    found = 2 * scale * np.vdot(form.left, pushed)
-    np.testing.assert_allclose(complex(form.crossing), growth + 1j * shift, rtol=1e-5)
-    np.testing.assert_allclose(cubic, gamma + 1j * beta, rtol=1e-5)
-    np.testing.assert_allclose(found, k, rtol=1e-5)
-
-
 def test_derivatives_of_folds_and_hopf_points_are_those_of_differences(column):
     of, fold, hopf = column.family, column.folds[0], column.hopfs[1]
 
