@@ -293,13 +293,13 @@ def _folds(branch: Branch, curve: Curve) -> list[tuple[np.ndarray, np.ndarray]]:
     """
     found = []
     of, extent = branch.family, np.ptp(curve.values)
-    still = [hopf.value for hopf in branch.hopfs] + [curve.values[-1]] * (curve.reason == ENDED)
+    born = np.array([hopf.value for hopf in branch.hopfs])
     for place in np.flatnonzero(np.diff(np.sign(curve.tangents[1:, -1])) != 0) + 1:
         if np.ptp(curve.values[place:]) < _AT_END * extent:
             break
         mesh, z, tangent = (each[place] for each in (curve.notes, curve.points, curve.tangents))
         z, mesh, turned = jax.device_get(_turned(of, mesh, z, tangent, extent))
-        if turned and np.abs(np.array(still) - z[-1]).min() > _AT_END * extent:
+        if turned and np.abs(born - z[-1]).min() > _AT_END * extent:
             found.append((z, mesh))
     return found
 
