@@ -45,6 +45,9 @@ def test_the_width_of_a_tongue_is_the_predicted_one(measured):
     assert abs(row["middle"]) < 0.05
 
 
-def test_a_second_translation_is_faster_than_the_first(measured):
-    for row in measured[1]["time"]["found"]["rows"]:
-        assert row["cpu"] > 0 and row["wall"] < row["first"]
+def test_the_time_of_every_translation_is_told(measured):
+    """How long it is says the benchmark, not a test: the first call may find its programs compiled already."""
+    rows = measured[1]["time"]["found"]["rows"]
+    assert rows
+    for row in rows:
+        assert min(row["cpu"], row["wall"], row["first"]) > 0
