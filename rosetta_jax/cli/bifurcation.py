@@ -14,7 +14,7 @@ from rich.table import Table as Listing
 from rosetta_jax import parameters, plot
 from rosetta_jax.bifurcation import Branch, CycleBranch, continuation, cycles
 from rosetta_jax.cli.bifurcation_points import Point, cycle_row, point_row, points
-from rosetta_jax.cli.brain import KINDS
+from rosetta_jax.cli.brain import NamedOption, one_node
 from rosetta_jax.cli.config import ConfigOption, changes, used, write_config
 from rosetta_jax.cli.shared import (
     Precision,
@@ -63,9 +63,7 @@ def bifurcation(
         "rosetta-bifurcation"
     ),
     rung: RungOption = RungName.jansen_rit,
-    named: Annotated[
-        str | None, typer.Option(help="A set of parameters of the literature, such as PING.")
-    ] = None,
+    named: NamedOption = None,
     parameter: Annotated[
         list[str],
         typer.Option(
@@ -106,7 +104,7 @@ def bifurcation(
     """
     with plain_errors():
         choose_precision(precision)
-        system = _system(rung, named, assignments)
+        system = one_node(rung, named, changes(assignments))
         sweep = _sweep(system, rung, parameter, begin, end, step)
         out = result_folder(out)
         branch, found = _followed(system, sweep, intervals, quiet)
@@ -148,16 +146,6 @@ def _sweep(
     if not 0 < step <= 0.5:
         raise ValueError(f"`--step` must be above 0 and at most 0.5 of the range, got {step:g}.")
     return Sweep(sweep.parameters, begin, end, step)
-
-
-def _system(rung: RungName, named: str | None, assignments: list[str]) -> Rung:
-    """The rung with its parameters set."""
-    kind = KINDS[rung]
-    if named is not None and not kind.sets:
-        raise ValueError(f"`--named` {named}: {rung.value} has no named sets; leave it out.")
-    system = kind() if named is None else kind.named(named)  # pyright: ignore
-    wanted = changes(assignments).items()
-    return parameters.replace(system, {path.removeprefix("rung."): value for path, value in wanted})
 
 
 def _followed(

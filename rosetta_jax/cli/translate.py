@@ -10,7 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from rosetta_jax import parameters
-from rosetta_jax.cli.brain import KINDS, GainOption, SpeedOption, embedded_brain
+from rosetta_jax.cli.brain import (
+    KINDS,
+    GainOption,
+    NamedOption,
+    SpeedOption,
+    embedded_brain,
+    one_node,
+)
 from rosetta_jax.cli.config import ConfigOption, changes, used, write_config
 from rosetta_jax.cli.shared import (
     Precision,
@@ -31,11 +38,7 @@ from rosetta_jax.report import Picture, Section, Table, write_page
 from rosetta_jax.results import progress, provenance, save_arrays, write_json
 from rosetta_jax.rungs import StuartLandau
 from rosetta_jax.system import Rung
-from rosetta_jax.translation import (
-    Translation,
-    reachable,
-    translate,
-)
+from rosetta_jax.translation import Translation, reachable, translate
 
 # Where each rung has a rhythm, if nothing else is asked for: the name of a set, and what is changed in it.
 _RHYTHMS: dict[RungName, tuple[str | None, dict[str, float]]] = {
@@ -50,9 +53,7 @@ def translation(
     config: ConfigOption = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("rosetta-translate"),
     rung: RungOption = RungName.jansen_rit,
-    named: Annotated[
-        str | None, typer.Option(help="A set of parameters of the literature, such as PING.")
-    ] = None,
+    named: NamedOption = None,
     assignments: Annotated[
         list[str],
         typer.Option(
@@ -120,7 +121,7 @@ def _source(
     seed: int,
 ) -> Rung | Network:
     """One node, or the brain, with its parameters set."""
-    kind, wanted = KINDS[rung], changes(assignments)
+    wanted = changes(assignments)
     if brain:
         system: Any = embedded_brain(rung, gain, speed, seed)
         at = {
@@ -130,13 +131,9 @@ def _source(
         return parameters.replace(system, at)
     if gain is not None:
         raise ValueError("`--gain` is that of a brain: give `--brain` with it, or leave it out.")
-    if named is not None and not kind.sets:
-        raise ValueError(f"`--named` {named}: {rung.value} has no named sets; leave it out.")
     embedded = _RHYTHMS.get(rung) if named is None and not wanted else None
-    name, own = (named, {}) if embedded is None else embedded
-    system = kind() if name is None else kind.named(name)  # pyright: ignore
-    asked = {path.removeprefix("rung."): value for path, value in wanted.items()}
-    return parameters.replace(system, own | asked)
+    name, own = (named, wanted) if embedded is None else embedded
+    return one_node(rung, name, own)
 
 
 def _translated(

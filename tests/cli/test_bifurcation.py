@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 import rosetta_jax as rj
 from rosetta_jax.cli.app import app
-from rosetta_jax.cli.bifurcation import SWEEPS, Sweep, _sweep, _system
+from rosetta_jax.cli.bifurcation import SWEEPS, Sweep, _sweep
 from rosetta_jax.cli.bifurcation_points import _stable_beside
-from rosetta_jax.cli.brain import KINDS
+from rosetta_jax.cli.brain import KINDS, one_node
 from rosetta_jax.cli.shared import RungName
 from rosetta_jax.results import load_arrays
 
@@ -124,7 +124,7 @@ def test_limits_may_be_given_one_by_one_and_paths_as_of_a_network():
 
 
 def test_parameters_are_set_by_name_and_one_by_one():
-    rung = _system(RungName.qif, "MPR", ["bias=-4", "rung.width=2"])
+    rung = one_node(RungName.qif, "MPR", {"bias": -4.0, "rung.width": 2.0})
     assert rung.order == 0 and float(rung.bias) == -4 and float(rung.width) == 2
 
 
