@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -74,6 +75,15 @@ class Entrainment(NamedTuple):
             edge = middle + step * np.sqrt(max(squared, 0.0))
             found.append(float(np.clip(edge, *sorted((hertz[last], hertz[beside])))))
         return found[0], found[1]
+
+
+class _Held(eqx.Module):
+    """A state held for ever, by its value: runs that begin elsewhere share a program."""
+
+    state: Any
+
+    def __call__(self, t: Scalar) -> Any:
+        return self.state
 
 
 class _Periodic(Drive):
@@ -177,9 +187,7 @@ def _drift(
     """How much faster each node turns than it is bidden (Hz)."""
     nodes, every = len(bidden), cycle.period / _SAMPLES
     begun = cycle.family.state(jnp.asarray(cycle.states([0.0])[0]))
-    spread = type(begun)(
-        **{name: jnp.broadcast_to(value, (nodes,)) for name, value in vars(begun).items()}
-    )
+    spread = jax.tree.map(lambda each: jnp.broadcast_to(each, (nodes,)), begun)
     half = round(turns / 2) * _SAMPLES
     run = simulate(
         alone(rung, nodes, drive=drive),
@@ -187,7 +195,7 @@ def _drift(
         every / _STEPS,
         transient=half * every,
         save_every=every,
-        past=lambda t: spread,
+        past=_Held(spread),
     )
     length = _WINDOW * _SAMPLES
     windows = half // length
