@@ -303,15 +303,20 @@ def hopf_near(of: Family, x: np.ndarray, value: float, root: complex) -> Hopf | 
     )
     if not (solved.found and solved.omega > _STRAIGHT * abs(root)):
         return None
-    form = normal_form(of, solved)
     at, place = np.asarray(solved.x), np.asarray(solved.value)
+    signal = looked_at(of, at[None], place[None, None])[0][0]
+    return hopf_of(of, solved, normal_form(of, solved), signal)
+
+
+def hopf_of(of: Family, solved: HopfSolution, form: NormalForm, signal: np.ndarray) -> Hopf:
+    """A Hopf point from its solution, its normal form and the signal there."""
     return Hopf(
-        float(place),
+        float(solved.value),
         float(solved.omega) / (2 * np.pi),
         float(form.cubic.real) < 0,
         of.state(solved.x),
-        at,
-        looked_at(of, at[None], place[None, None])[0][0],
+        np.asarray(solved.x),
+        signal,
         form,
         solved,
         of,

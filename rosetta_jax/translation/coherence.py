@@ -18,7 +18,7 @@ import numpy as np
 
 from rosetta_jax.forcing import WhiteNoise
 from rosetta_jax.linear import fixed_point, stability
-from rosetta_jax.network import Connectome, Network, as_network
+from rosetta_jax.network import Network, as_network
 from rosetta_jax.network.coupling import Diffusive
 from rosetta_jax.observe import power_spectrum
 from rosetta_jax.results import Status
@@ -27,9 +27,10 @@ from rosetta_jax.simulation import simulate
 from rosetta_jax.system import Rung
 from rosetta_jax.translation.comparison import density_of, spectra_apart
 from rosetta_jax.translation.focus import to_harmonic
-from rosetta_jax.translation.plane import forcing_of
+from rosetta_jax.translation.planar import complex_links
+from rosetta_jax.translation.plane import oscillators
 from rosetta_jax.translation.rotating_noise import RotatingNoise, rotating_noise
-from rosetta_jax.translation.translated import Compared, Readback, Translation, plain
+from rosetta_jax.translation.translated import Compared, Translation, as_it_is, plain
 
 # Frequencies at which spectra are compared, up to so many widths of the peak beside it.
 _FREQUENCIES, _WIDTHS = 81, 4.0
@@ -82,8 +83,6 @@ def _about_cycles(
             "`source`: what arrives locks the nodes to each other, faster than noise parts them "
             f"(at most {max(each.decay for each in noisy):.3g} 1/s): rj.translate(source, rj.PhaseOscillator)."
         )
-    blank = jnp.zeros(network.nodes)
-    signal = Readback(blank, blank, blank.astype(np.result_type(blank.dtype, np.complex64)))
     inputs = _inputs(noisy)
     slowest = min(-each.roots[1].real for each in noisy)
     lasting = max(each.decay for each in noisy)
@@ -94,7 +93,7 @@ def _about_cycles(
         ("variance", "frequency", "decay of coherence", "what a weak input does at resonance"),
         f"for inputs that move the phase by less than noise does, {lasting:.3g} 1/s; the next root, left out, "
         f"decays with {slowest:.3g} 1/s",
-        signal,
+        as_it_is(jnp.zeros(network.nodes)),
         inputs,
         _errors(network, target, noisy) if measured else {},
         noisy,
@@ -134,23 +133,13 @@ def _wired(network: Network, noisy: list[RotatingNoise]) -> Network:
     decay, omega, variance = (
         np.array([getattr(each, name) for each in noisy]) for name in ("decay", "omega", "variance")
     )
-    wires, (_, gain) = network.connectome, _own(network)
-    turned = gain[:, None] * np.asarray(wires.weights) * _pushes(noisy)[:, None]
-    if wires.phase is not None:
-        turned = turned * np.exp(1j * np.asarray(wires.phase))
-    return Network(
+    _, gain = _own(network)
+    return oscillators(
         HarmonicOscillator(alpha=jnp.asarray(-decay), omega=jnp.asarray(omega)),
-        Connectome(
-            np.abs(turned), wires.lengths, wires.labels, wires.centres, phase=np.angle(turned)
-        ),
-        "additive",
-        gain=1.0,
-        speed=network.speed,
-        noise=WhiteNoise(jnp.asarray(np.sqrt(decay * variance))),
-        drive=forcing_of(network, _inputs(noisy)),
-        sensor=network.sensor,
-        max_delay=network.max_delay,
-        min_delay=network.min_delay,
+        network,
+        gain[:, None] * complex_links(network) * _pushes(noisy)[:, None],
+        WhiteNoise(jnp.asarray(np.sqrt(decay * variance))),
+        _inputs(noisy),
     )
 
 

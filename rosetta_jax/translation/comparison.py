@@ -8,6 +8,7 @@ Oscillating networks are simulated.
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -17,19 +18,19 @@ import numpy as np
 
 from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Spectrum
-from rosetta_jax.bifurcation.collocation import between, whole
 from rosetta_jax.bifurcation.family import Family
-from rosetta_jax.bifurcation.limit_cycle import Cycle, cycle_near, phase_response, settled
+from rosetta_jax.bifurcation.limit_cycle import Cycle, cycle_near, settled
 from rosetta_jax.forcing import WhiteNoise
 from rosetta_jax.linear import FixedPoint, fixed_point, stability
 from rosetta_jax.linear.fixed_point import linearised
 from rosetta_jax.linear.spectrum import Linearisation, power_density
 from rosetta_jax.network import Network
 from rosetta_jax.results import Status
-from rosetta_jax.rungs import PhaseOscillator
+from rosetta_jax.rungs import PhaseOscillator, StuartLandau
 from rosetta_jax.simulation import simulate
 from rosetta_jax.system import unstack_state
 from rosetta_jax.translation.modes import Modes, lone
+from rosetta_jax.translation.responses import harmonics
 from rosetta_jax.translation.translated import Compared
 
 # Spectra are compared at so many frequencies, up to so many widths of the peak beside it.
@@ -106,10 +107,8 @@ def _cycles(source: Network, target: Network, signal: Any, found: Modes) -> Mapp
     radius, shear = math.sqrt(alpha / gamma), beta / gamma
     predicted = omega - alpha * shear
     cycle = _true_cycle(lone(source, found).at(0), found, radius, predicted)
-    angles = 2 * np.pi * np.arange(_SAMPLES) / _SAMPLES
-    plane = jax.vmap(lambda x, y: rung.State(x=x, y=y))(
-        jnp.asarray(radius * np.cos(angles))[:, None], jnp.asarray(radius * np.sin(angles))[:, None]
-    )
+    angles = jnp.asarray(2 * np.pi * np.arange(_SAMPLES) / _SAMPLES)[:, None]
+    plane = jax.vmap(partial(circle_state, radius))(angles)
     swing = float(np.ptp(np.asarray(signal(plane))) / 2)
     found_errors = {
         "frequency": Compared(cycle.frequency, predicted / (2 * math.pi), "Hz"),
@@ -136,33 +135,6 @@ def _true_cycle(of: Family, found: Modes, radius: float, omega: float) -> Cycle:
         lasting = min(_GROWTHS / float(found.growth[0]), _LONGEST)
         start = of.state(jnp.asarray(places[0]))
         return cycle_near(of, *settled(of, start, lasting, period / _FINE, _INTERVALS))
-
-
-def harmonics(cycle: Cycle, port: str) -> np.ndarray:
-    r"""Fourier coefficients of the phase response to a port, $Z = \sum_k Z_k e^{ik\varphi}$ (rad/s a unit)."""
-    return np.asarray(_harmonics(cycle.family, cycle.mesh, cycle.places, cycle.period, port))
-
-
-def _harmonics(of: Family, mesh: Any, places: Any, period: float, port: str) -> np.ndarray:
-    response = phase_response(of, mesh, places, jnp.asarray(period))
-    shares = jnp.asarray(np.arange(_SAMPLES) / _SAMPLES)
-    states = between(mesh, whole(places), shares)
-    pushes = between(mesh, whole(response), shares)
-
-    @eqx.filter_jit
-    def pushed(states: Any) -> Any:
-        def drift(x: Any, unit: Any) -> Any:
-            inputs = eqx.tree_at(
-                lambda each: getattr(each, port), of.inputs, getattr(of.inputs, port) + unit
-            )
-            changed = eqx.tree_at(lambda each: each.inputs, of, inputs)
-            return changed.drift(x, jnp.zeros(1, x.dtype))
-
-        zero = jnp.zeros((), states.dtype)
-        return jax.vmap(lambda x: jax.jvp(lambda u: drift(x, u), (zero,), (zero + 1,))[1])(states)
-
-    along = np.sum(np.asarray(pushes) * np.asarray(pushed(states)), axis=1)
-    return np.fft.fft(along) / _SAMPLES
 
 
 def _runs(source: Network, target: Network, signal: Any, found: Modes) -> Mapping[str, Compared]:
@@ -212,10 +184,12 @@ def _circles(source: Network, target: Network, found: Modes) -> Turning:
         swing = np.real(shape) * jnp.cos(angles)[None] - np.imag(shape) * jnp.sin(angles)[None]
         return unstack_state(source.rung, middle + swing)
 
-    def of_target(angles: Array) -> Any:
-        return rung.State(x=radius * jnp.cos(angles), y=radius * jnp.sin(angles))
+    return of_source, partial(circle_state, radius)
 
-    return of_source, of_target
+
+def circle_state(radius: Any, angles: Array) -> Any:
+    """Places on a circle about the origin as the state of an oscillator in the plane."""
+    return StuartLandau.State(x=radius * jnp.cos(angles), y=radius * jnp.sin(angles))
 
 
 def phase_state(angles: Array) -> Any:

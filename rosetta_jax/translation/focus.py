@@ -20,7 +20,7 @@ from rosetta_jax.system import Rung
 from rosetta_jax.translation.comparison import compared
 from rosetta_jax.translation.modes import Modes, modes
 from rosetta_jax.translation.plane import plane_inputs, wired_in_the_plane
-from rosetta_jax.translation.translated import Readback, Translation, plain
+from rosetta_jax.translation.translated import Translation, as_it_is, plain
 
 
 def to_harmonic(source: Rung | Network, start: Any = None, measured: bool = True) -> Translation:
@@ -41,9 +41,7 @@ def to_harmonic(source: Rung | Network, start: Any = None, measured: bool = True
         alpha=jnp.asarray(_growth(network, found)), omega=jnp.asarray(found.omega)
     )
     wired = wired_in_the_plane(rung, network, found)
-    blank = jnp.zeros(network.nodes)
-    middle = network.signal(found.point.state, network.rung.Inputs())
-    signal = Readback(middle, blank, blank.astype(np.result_type(blank.dtype, np.complex64)))
+    signal = as_it_is(network.signal(found.point.state, network.rung.Inputs()))
     return Translation(
         source,
         plain(source, wired, network.nodes),

@@ -141,14 +141,6 @@ def master_to_qif(source: Rung | Network, start: Any = None, measured: bool = Tr
     )
 
 
-def master_to_nmm2(source: Rung | Network, **options: Any) -> Translation:
-    """Refuses: rung 6 has a model of one population."""
-    raise ValueError(
-        "`source` is one population and rj.NMM2 a pair of two: the population of rung 6 is rj.QIFPopulation, "
-        "rj.translate(source, rj.QIFPopulation)."
-    )
-
-
 def equivalent_membrane_time(rung: MasterMass, r: Any) -> Any:
     r"""The membrane time (s) that lags as rate and voltage do about a rate `r` (1/s), where that is little."""
     transfer: Any = rung.transfer

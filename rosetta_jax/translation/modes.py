@@ -20,7 +20,7 @@ from rosetta_jax.linear.fixed_point import FixedPoint
 from rosetta_jax.network import Network
 from rosetta_jax.results import Status
 from rosetta_jax.system import ports
-from rosetta_jax.translation.nodes import Lone, lone_nodes
+from rosetta_jax.translation.nodes import Lone, arriving_at, lone_nodes
 from rosetta_jax.translation.standing import fixed_point_near
 
 
@@ -85,10 +85,7 @@ def modes(network: Network, start: Any = None) -> Modes:
 
 def lone(network: Network, found: Modes, *parameters: Parameter) -> Lone:
     """The nodes of a network, each alone with what the others give it at their fixed point."""
-    sent = network.send(found.point.state, network.rung.Inputs())
-    strengths = network.connectome.strengths()
-    combined = network.coupling.combine(found.point.arriving, sent, strengths)
-    return lone_nodes(network, combined, parameters or ((),))
+    return lone_nodes(network, arriving_at(network, found.point), parameters or ((),))
 
 
 def _leading(matrix: np.ndarray, node: int) -> tuple[complex, np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array
-from rosetta_jax.bifurcation.equilibria import Hopf, equilibrium_near
+from rosetta_jax.bifurcation.equilibria import Hopf, equilibrium_near, hopf_of
 from rosetta_jax.bifurcation.family import Family
 from rosetta_jax.bifurcation.normal_form import normal_form
 from rosetta_jax.bifurcation.points import solve_hopf
@@ -162,15 +162,5 @@ def _onset(of: Family, guess: _Guess, solved: Any) -> Onset | None:
     if not (solution.found and abs(solution.value - guess.value) <= 1.5 * guess.near):
         return None
     known, form = jax.tree.map(jnp.asarray, (solution, form))
-    hopf = Hopf(
-        float(solution.value),
-        float(solution.omega) / (2 * np.pi),
-        bool(form.gamma > 0),
-        of.state(known.x),
-        solution.x,
-        signal,
-        form,
-        known,
-        of,
-    )
+    hopf = hopf_of(of, known, form, signal)
     return Onset(hopf, slope, complex(np.dot(slope, np.asarray(form.right))))

@@ -82,10 +82,23 @@ def to_spiking(
 
 
 def to_mean_field(
-    source: SpikingNetwork, duration: float = 0.2, dt: float = 1e-4, measured: bool = True
+    source: SpikingNetwork,
+    duration: float = 0.2,
+    dt: float = 1e-4,
+    measured: bool = True,
+    *,
+    kind: type[Rung],
 ) -> Translation:
-    """A spiking network as the rung of its mean field; noise adds to the widths."""
+    """A spiking network as the rung of its mean field, of a `kind`; noise adds to the widths.
+
+    Raises `ValueError` where its mean field is another rung.
+    """
     rung = mean_field(source)
+    if not isinstance(rung, kind):
+        name = type(rung).__name__
+        raise ValueError(
+            f"`source` has the mean field rj.{name}, not rj.{kind.__name__}: rj.translate(source, rj.{name})."
+        )
     return Translation(
         source,
         rung,

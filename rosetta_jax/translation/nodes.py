@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from rosetta_jax._types import Array
 from rosetta_jax.bifurcation.family import Family, family
+from rosetta_jax.linear.fixed_point import FixedPoint
 from rosetta_jax.network import Network
 from rosetta_jax.system import Rung, add_inputs
 
@@ -59,6 +60,12 @@ def lone_nodes(network: Network, arriving: Array, parameters: tuple[Any, ...] = 
     )
     first, its_inputs = jax.tree.map(lambda leaf: leaf[0], (rungs, inputs))
     return Lone(family(first, parameters, its_inputs), rungs, inputs)
+
+
+def arriving_at(network: Network, point: FixedPoint) -> Array:
+    """What arrives of the others at a fixed point (channels, nodes), before the gain."""
+    sent = network.send(point.state, network.rung.Inputs())
+    return network.coupling.combine(point.arriving, sent, network.connectome.strengths())
 
 
 def _by_node(leaf: Any, nodes: int) -> Array:

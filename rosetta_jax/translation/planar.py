@@ -13,6 +13,7 @@ of the largest growth: there the radii stand as $|v_i|$, and links become $|C_{i
 arXiv 2512.10982, rungs 1 to 3; the shift by shear is printed there with a factor $K$ too much).
 """
 
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -20,14 +21,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rosetta_jax._types import Array
 from rosetta_jax.forcing import WhiteNoise
 from rosetta_jax.linear.blocks import linearise
 from rosetta_jax.network import Connectome, Network, PhaseCoupling, as_network
 from rosetta_jax.network.coupling import Diffusive
 from rosetta_jax.rungs import HarmonicOscillator, PhaseOscillator, StuartLandau
 from rosetta_jax.system import Rung
-from rosetta_jax.translation.comparison import phase_state, runs
+from rosetta_jax.translation.comparison import circle_state, phase_state, runs
 from rosetta_jax.translation.plane import forcing_of
 from rosetta_jax.translation.translated import Compared, Inputs, Translation, plain
 
@@ -46,12 +46,7 @@ class CircleReadback(eqx.Module):
 
     def state(self, state: Any) -> Any:
         """The state in the plane of phases (nodes,) or (time, nodes)."""
-
-        def on_circle(theta: Array) -> Any:
-            x, y = self.radius * jnp.cos(theta), self.radius * jnp.sin(theta)
-            return StuartLandau.State(x=x, y=y)
-
-        theta = state.theta
+        on_circle, theta = partial(circle_state, self.radius), state.theta
         return on_circle(theta) if theta.ndim == 1 else jax.vmap(on_circle)(theta)
 
 
@@ -140,14 +135,14 @@ def _collective(network: Network) -> tuple[complex, np.ndarray]:
     own = np.asarray(blocks.A)
     turned = own[:, 0, 0] + 1j * own[:, 1, 0]
     gain = np.asarray(blocks.B)[:, 0, 0]
-    matrix = np.diag(turned) + gain[:, None] * _complex_links(network)
+    matrix = np.diag(turned) + gain[:, None] * complex_links(network)
     values, vectors = np.linalg.eig(matrix)
     place = int(np.argmax(np.real(values)))
     leading = vectors[:, place]
     return complex(values[place]), leading / np.linalg.norm(leading) * np.sqrt(network.nodes)
 
 
-def _complex_links(network: Network) -> np.ndarray:
+def complex_links(network: Network) -> np.ndarray:
     weights, phase = np.asarray(network.connectome.weights), network.connectome.phase
     return weights * np.exp(1j * (0.0 if phase is None else np.asarray(phase)))
 
@@ -157,7 +152,7 @@ def _links(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The complex links between phases, gain included, and what the own value of diffusive coupling adds."""
     gain = np.broadcast_to(np.asarray(network.gain, float), (network.nodes,))
-    pull = gain[:, None] * _complex_links(network) * radius[None, :] / radius[:, None]
+    pull = gain[:, None] * complex_links(network) * radius[None, :] / radius[:, None]
     strengths = np.asarray(network.connectome.strengths())
     shift = gain * strengths * shear * isinstance(network.coupling, Diffusive)
     return pull * (1 - 1j * shear)[:, None], shift
@@ -206,8 +201,7 @@ def _noise(network: Network, radius: np.ndarray, shear: np.ndarray) -> WhiteNois
 def _errors(
     network: Network, target: Network, signal: Any, omega: np.ndarray, radius: np.ndarray
 ) -> Any:
-    def of_source(angles: Array) -> Any:
-        return StuartLandau.State(x=radius * jnp.cos(angles), y=radius * jnp.sin(angles))
-
     hertz = abs(float(omega.mean())) / (2 * np.pi)
-    return runs(network, target, signal, (of_source, phase_state), hertz, _LONGEST)
+    return runs(
+        network, target, signal, (partial(circle_state, radius), phase_state), hertz, _LONGEST
+    )

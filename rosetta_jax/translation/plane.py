@@ -34,23 +34,25 @@ class Carried(Drive):
 
 def wired_in_the_plane(rung: Rung, network: Network, found: Modes) -> Network:
     """Oscillators in the place of nodes, linked, forced and stirred as the network is."""
-    connectome = network.connectome
     links = np.where(np.eye(network.nodes), 0.0, found.links)
-    wires = Connectome(
-        np.abs(links),
-        connectome.lengths,
-        connectome.labels,
-        connectome.centres,
-        phase=np.angle(links),
-    )
+    return oscillators(rung, network, links, _noise(network, found), plane_inputs(found))
+
+
+def oscillators(
+    rung: Rung, network: Network, links: np.ndarray, noise: WhiteNoise | None, inputs: Inputs
+) -> Network:
+    """Oscillators in the plane with complex links (nodes, nodes), where those of a network were."""
+    wires = network.connectome
     return Network(
         rung,
-        wires,
+        Connectome(
+            np.abs(links), wires.lengths, wires.labels, wires.centres, phase=np.angle(links)
+        ),
         "additive",
         gain=1.0,
         speed=network.speed,
-        noise=_noise(network, found),
-        drive=forcing_of(network, plane_inputs(found)),
+        noise=noise,
+        drive=forcing_of(network, inputs),
         sensor=network.sensor,
         max_delay=network.max_delay,
         min_delay=network.min_delay,

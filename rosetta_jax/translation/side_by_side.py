@@ -7,7 +7,7 @@ a lone node oscillates, the cycles of both are known to rounding, and how wide a
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -25,11 +25,11 @@ from rosetta_jax.linear.fixed_point import linearised
 from rosetta_jax.network import Network
 from rosetta_jax.translation.comparison import (
     density_of,
-    harmonics,
     runs,
     spectra_apart,
     with_noise,
 )
+from rosetta_jax.translation.responses import harmonics
 from rosetta_jax.translation.rewired import standing
 from rosetta_jax.translation.translated import Compared, Inputs
 
@@ -101,6 +101,17 @@ def side_by_side(
     if source.nodes == 1:
         return errors | _cycles(both, crossing, inputs, start)
     return errors | _simulated(both, crossing)
+
+
+def roots_in_words(errors: Mapping[str, Compared]) -> str:
+    """The leading roots of both as the end of a sentence, nothing where they were not measured."""
+    if "frequency of the root" not in errors:
+        return ""
+    root, growth = errors["frequency of the root"], errors["growth"]
+    return (
+        f"; the leading root turns at {root.source:.4g} Hz and grows by {growth.source:.4g} 1/s in the source, "
+        f"at {root.target:.4g} Hz and by {growth.target:.4g} 1/s in the target"
+    )
 
 
 def leading_root(

@@ -35,7 +35,12 @@ from rosetta_jax.rungs import NMM1, NMM2, QIFCauchy, QIFPopulation
 from rosetta_jax.system import Rung
 from rosetta_jax.translation.rescaled import scale
 from rosetta_jax.translation.rewired import nodal, rewired, signed, standing
-from rosetta_jax.translation.side_by_side import Crossing, leading_root, side_by_side
+from rosetta_jax.translation.side_by_side import (
+    Crossing,
+    leading_root,
+    roots_in_words,
+    side_by_side,
+)
 from rosetta_jax.translation.translated import Compared, Inputs, Translation, plain
 
 # How far from the static answer the one at the leading frequency may be for a translation that holds, or is rough.
@@ -322,10 +327,4 @@ def _validity(membrane: Membrane, errors: Mapping[str, Compared]) -> str:
         f"voltage answer {membrane.gain[worst]:.3g} times as strongly as the static curve and "
         f"{membrane.lag[worst]:.2g} rad later, so that it {membrane.verdict}"
     )
-    if "frequency of the root" not in errors:
-        return said
-    root, growth = errors["frequency of the root"], errors["growth"]
-    return (
-        f"{said}; the leading root turns at {root.source:.4g} Hz and grows by {growth.source:.4g} 1/s, in the "
-        f"target at {root.target:.4g} Hz and by {growth.target:.4g} 1/s"
-    )
+    return said + roots_in_words(errors)

@@ -27,7 +27,7 @@ from rosetta_jax.rungs import NMM1, WilsonCowan
 from rosetta_jax.system import Rung
 from rosetta_jax.translation.rescaled import scale
 from rosetta_jax.translation.rewired import nodal, rewired, standing
-from rosetta_jax.translation.side_by_side import Component, Crossing, side_by_side
+from rosetta_jax.translation.side_by_side import Component, Crossing, roots_in_words, side_by_side
 from rosetta_jax.translation.translated import Compared, Translation, plain
 
 # The shortest time that a rung takes (s).
@@ -143,16 +143,6 @@ def wilson_cowan_to_nmm1(
     )
 
 
-def jansen_rit_to_wilson_cowan(source: Rung | Network, **options: Any) -> Translation:
-    """Refuses, since no rung holds three populations of first order, and says what would be lost."""
-    raise ValueError(
-        "`source`: rj.JansenRit has three populations and rj.WilsonCowan two, so that no rung holds it with "
-        "first-order synapses. Nor would its alpha rhythm stay, which is the lag of the second order: only one "
-        "Hopf point would, at -39.8 pulses/s and 3.01 Hz. From here one reaches rj.StuartLandau near onset, "
-        "rj.HarmonicOscillator at a stable focus, and rj.PhaseOscillator on a cycle."
-    )
-
-
 def _second_order(rung: WilsonCowan, share: float) -> tuple[NMM1, Array]:
     """The pair with second-order synapses, and how much its y takes of an input to y."""
     of_y = scale(rung.transfer_y, rung.transfer_x)
@@ -205,10 +195,4 @@ def _validity(
         f"exact at rest, and in the limit of a fast rise: the rise time {tense} {shares[0]:.3g} and "
         f"{shares[1]:.3g} of the mean delay of x and y"
     )
-    if "frequency of the root" not in errors:
-        return said
-    root, growth = errors["frequency of the root"], errors["growth"]
-    return (
-        f"{said}; the leading root turns at {root.source:.4g} Hz and grows by {growth.source:.4g} 1/s in the "
-        f"source, at {root.target:.4g} Hz and by {growth.target:.4g} 1/s in the target"
-    )
+    return said + roots_in_words(errors)

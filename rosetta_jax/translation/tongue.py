@@ -25,8 +25,8 @@ from rosetta_jax import _checks
 from rosetta_jax.bifurcation.limit_cycle import limit_cycle
 from rosetta_jax.rungs import PhaseOscillator, StuartLandau
 from rosetta_jax.system import Rung, ports
-from rosetta_jax.translation.comparison import harmonics
 from rosetta_jax.translation.planar import stuart_landau_to_phase
+from rosetta_jax.translation.responses import harmonics
 from rosetta_jax.translation.translated import Translation
 
 # A waveform: the value of an input at a phase (rad), of period 2 pi.

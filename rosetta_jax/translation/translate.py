@@ -8,6 +8,7 @@ path that does not exist, or does not hold where the source stands, says why and
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,6 @@ from rosetta_jax.translation.demodulation import unheard
 from rosetta_jax.translation.focus import to_harmonic
 from rosetta_jax.translation.master_limits import (
     master_to_nmm1,
-    master_to_nmm2,
     master_to_qif,
     master_to_wilson_cowan,
 )
@@ -43,7 +43,6 @@ from rosetta_jax.translation.planar import harmonic_to_phase, stuart_landau_to_p
 from rosetta_jax.translation.spiking import SpikingNetwork
 from rosetta_jax.translation.static_transfer import nmm2_to_nmm1, qif_to_nmm1
 from rosetta_jax.translation.synapses import (
-    jansen_rit_to_wilson_cowan,
     nmm1_to_wilson_cowan,
     wilson_cowan_to_nmm1,
 )
@@ -56,22 +55,33 @@ _BETWEEN: dict[tuple[type, type], Callable[..., Translation]] = {
     (StuartLandau, HarmonicOscillator): stuart_landau_to_harmonic,
     (NMM1, WilsonCowan): nmm1_to_wilson_cowan,
     (WilsonCowan, NMM1): wilson_cowan_to_nmm1,
-    (JansenRit, WilsonCowan): jansen_rit_to_wilson_cowan,
     (NMM2, NMM1): nmm2_to_nmm1,
     (QIFPopulation, NMM1): qif_to_nmm1,
     (MasterMass, NMM1): master_to_nmm1,
     (MasterMass, WilsonCowan): master_to_wilson_cowan,
     (MasterMass, QIFPopulation): master_to_qif,
-    (MasterMass, NMM2): master_to_nmm2,
     (QIFPopulation, SpikingNetwork): to_spiking,
     (NMM2, SpikingNetwork): to_spiking,
-    (SpikingNetwork, QIFPopulation): to_mean_field,
-    (SpikingNetwork, NMM2): to_mean_field,
+    (SpikingNetwork, QIFPopulation): partial(to_mean_field, kind=QIFPopulation),
+    (SpikingNetwork, NMM2): partial(to_mean_field, kind=NMM2),
 }
 _FROM_ANY: dict[type, Callable[..., Translation]] = {
     StuartLandau: to_stuart_landau,
     HarmonicOscillator: to_harmonic,
     PhaseOscillator: to_phase,
+}
+# Ways that one would look for, and why there is none.
+_REFUSED: dict[tuple[type, type], str] = {
+    (JansenRit, WilsonCowan): (
+        "`source`: rj.JansenRit has three populations and rj.WilsonCowan two, so that no rung holds it with "
+        "first-order synapses. Nor would its alpha rhythm stay, which is the lag of the second order: only one "
+        "Hopf point would, at -39.8 pulses/s and 3.01 Hz. From here one reaches rj.StuartLandau near onset, "
+        "rj.HarmonicOscillator at a stable focus, and rj.PhaseOscillator on a cycle."
+    ),
+    (MasterMass, NMM2): (
+        "`source` is one population and rj.NMM2 a pair of two: the population of rung 6 is rj.QIFPopulation, "
+        "rj.translate(source, rj.QIFPopulation)."
+    ),
 }
 
 
@@ -127,6 +137,8 @@ def reachable(source: type) -> list[type]:
 
 
 def _no_way(source: type, target: Any) -> str:
+    if (source, target) in _REFUSED:
+        return _REFUSED[source, target]
     name = getattr(target, "__name__", repr(target))
     if issubclass(source, PhaseOscillator):
         return (

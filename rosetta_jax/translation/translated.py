@@ -63,6 +63,12 @@ class Readback(eqx.Module):
         return middle + x + shift * (x**2 + y**2) + doubled
 
 
+def as_it_is(middle: Nodal) -> Readback:
+    """The readback of a linear target: the x of its state about the middle."""
+    blank = jnp.zeros_like(middle)
+    return Readback(middle, blank, blank.astype(np.result_type(blank.dtype, np.complex64)))
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Translation:
     """A model carried to another rung.

@@ -20,15 +20,15 @@ from rosetta_jax.bifurcation.limit_cycle import (
     Cycle,
     collocated,
     looked_at,
-    phase_response,
     settled,
 )
 from rosetta_jax.linear import fixed_point
 from rosetta_jax.network import Network
 from rosetta_jax.network.coupling import Diffusive
 from rosetta_jax.results import Status
-from rosetta_jax.system import add_inputs, ports, unstack_state
-from rosetta_jax.translation.nodes import Lone, lone_nodes, node_of, part_way
+from rosetta_jax.system import ports
+from rosetta_jax.translation.nodes import Lone, arriving_at, lone_nodes, node_of, part_way
+from rosetta_jax.translation.responses import along
 
 # Samples of a turn, and harmonics that are kept at most.
 SAMPLES, MOST = 256, 8
@@ -92,11 +92,8 @@ def turns_of(network: Network, start: Any, settle: float, dt: float) -> list[Tur
 def _at_rest(network: Network) -> Array:
     """What arrives at the fixed point, nothing where there is none."""
     point = fixed_point(network)
-    sent = network.send(network.start(), network.rung.Inputs())
-    if int(point.status) != Status.ok:
-        return jnp.zeros_like(sent)
-    sent = network.send(point.state, network.rung.Inputs())
-    return network.coupling.combine(point.arriving, sent, network.connectome.strengths())
+    arriving = arriving_at(network, point)
+    return arriving if int(point.status) == Status.ok else jnp.zeros_like(arriving)
 
 
 def _arriving(network: Network, sent: Array) -> Array:
@@ -151,7 +148,7 @@ def _followed(cycles: _Cycles, lone: Lone, steps: int) -> Any:
 
 def _turns(network: Network, cycles: _Cycles) -> list[Turn]:
     names = tuple(ports(network.rung))
-    looked = _looked_at(cycles, names)
+    looked = _looked_at(cycles)
     low, high, monodromy, sent, heard, signal, pushed = (np.asarray(each) for each in looked)
     multipliers = np.linalg.eigvals(monodromy).astype(complex)
 
@@ -180,36 +177,9 @@ def _turns(network: Network, cycles: _Cycles) -> list[Turn]:
 
 @eqx.filter_jit
 @full_precision
-def _looked_at(cycles: _Cycles, names: tuple[str, ...]) -> Any:
+def _looked_at(cycles: _Cycles) -> Any:
     def one(of: Family, mesh: Array, places: Places, period: Scalar) -> Any:
         z = unknowns(places, period, jnp.zeros_like(period))
-        return *looked_at(of, mesh, z), *_along(of, mesh, places, period, names)
+        return *looked_at(of, mesh, z), *along(of, mesh, places, period, SAMPLES)
 
     return cycles.lone.over(one, cycles.mesh, cycles.places, cycles.periods)
-
-
-def _along(of: Family, mesh: Array, places: Places, period: Scalar, names: tuple[str, ...]) -> Any:
-    """What is sent, the response to what arrives, the signal and the response to each port, along a turn."""
-    shares = jnp.linspace(0.0, 1.0, SAMPLES, endpoint=False, dtype=mesh.dtype)
-    states = between(mesh, whole(places), shares)
-    responses = between(mesh, whole(phase_response(of, mesh, places, period)), shares)
-    rung = of.network.rung
-
-    def drift(x: Array, more: Any) -> Array:
-        state = unstack_state(rung, x[:, None])
-        moved = rung.vector_field(jnp.zeros((), x.dtype), state, add_inputs(of.inputs, more))
-        return jnp.concatenate(jax.tree.leaves(moved))
-
-    def at(x: Array, response: Array) -> Any:
-        state = unstack_state(rung, x[:, None])
-        sent = rung.send(state, of.inputs)[:, 0]
-        quiet = jnp.zeros_like(sent)
-        heard = jax.jacfwd(lambda a: response @ drift(x, rung.receive(a[:, None])))(quiet)
-
-        def by_port(units: Array) -> Array:
-            return response @ drift(x, rung.Inputs(**dict(zip(names, units, strict=True))))
-
-        pushed = jax.jacfwd(by_port)(jnp.zeros(len(names), x.dtype))
-        return sent, heard, rung.signal(state, of.inputs), pushed
-
-    return jax.vmap(at)(states, responses)

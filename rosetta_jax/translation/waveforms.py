@@ -1,16 +1,16 @@
 """One turn of a rhythm, and what a translation of it shows of it."""
 
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rosetta_jax._types import Array
 from rosetta_jax.bifurcation.limit_cycle import Cycle, limit_cycle
 from rosetta_jax.rungs import HarmonicOscillator, PhaseOscillator, StuartLandau
 from rosetta_jax.system import Rung
-from rosetta_jax.translation.comparison import phase_state
+from rosetta_jax.translation.comparison import circle_state, phase_state
 from rosetta_jax.translation.translated import Translation
 
 
@@ -47,12 +47,8 @@ def _of_target(
         return float(rung.omega) / (2 * np.pi), np.asarray(system.signal(states))[:, 0]
     if isinstance(rung, StuartLandau):
         radius = jnp.sqrt(rung.alpha / rung.gamma)
-
-        def on_circle(angles: Array) -> Any:
-            return rung.State(x=radius * jnp.cos(angles), y=radius * jnp.sin(angles))
-
         turning = rung.omega - rung.alpha * rung.beta / rung.gamma
-        states = jax.vmap(on_circle)(phases)
+        states = jax.vmap(partial(circle_state, radius))(phases)
         return float(turning) / (2 * np.pi), np.asarray(system.signal(states))[:, 0]
     cycle = limit_cycle(rung, **options)
     found = jax.vmap(cycle.family.state)(jnp.asarray(cycle.states(angles)))

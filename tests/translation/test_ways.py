@@ -64,6 +64,8 @@ def test_a_population_becomes_neurons_and_neurons_their_mean_field():
     assert there.errors["rate apart in time, population"].target < 0.03
     back = rj.translate(there.target, rj.QIFPopulation, measured=False)
     np.testing.assert_allclose(back.target.width, rung.width)
+    with pytest.raises(ValueError, match=r"has the mean field rj\.QIFPopulation, not rj\.NMM2"):
+        rj.translate(there.target, rj.NMM2, measured=False)
     activity = rj.translation.simulate_spiking(there.target, 0.01, 1e-4)
     assert there.signal(activity).shape == (len(activity.times), 1)
     with pytest.raises(ValueError, match="has noise, which the neurons"):
