@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from rosetta_jax import parameters
+from rosetta_jax import _checks, parameters
 from rosetta_jax.cli.brain import (
     KINDS,
     GainOption,
@@ -37,7 +37,7 @@ from rosetta_jax.network import Network
 from rosetta_jax.report import Picture, Section, Table, write_page
 from rosetta_jax.results import progress, provenance, save_arrays, write_json
 from rosetta_jax.rungs import StuartLandau
-from rosetta_jax.system import Rung
+from rosetta_jax.system import Rung, ports
 from rosetta_jax.translation import Translation, reachable, translate
 
 # Where each rung has a rhythm, if nothing else is asked for: the name of a set, and what is changed in it.
@@ -100,6 +100,8 @@ def translation(
         choose_precision(precision)
         out = result_folder(out)
         source = _source(rung, named, assignments, brain, gain, speed, seed)
+        if port is not None:
+            _checks.one_of("port", port, ports(KINDS[rung]))
         found, refused = _translated(source, rung, to, parameter, quiet)
         for each in found.values():
             each.report()

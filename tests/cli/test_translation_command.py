@@ -65,6 +65,7 @@ def test_a_brain_is_translated_with_its_spectra(tmp_path):
         (("--gain", "1.0"), "give `--brain` with it"),
         (("--named", "PING"), "jansen-rit has no named sets"),
         (("--set", "biass=3"), "Did you mean 'bias'"),
+        (("--port", "fields"), "`port` is 'fields'"),
         (
             ("--rung", "stuart-landau", "--to", "jansen-rit"),
             "no translation leads from StuartLandau",
