@@ -59,8 +59,9 @@ def _growth(network: Network, found: Modes) -> np.ndarray:
     rung, noise = network.rung, network.noise
     if not (isinstance(rung, StuartLandau) and isinstance(noise, WhiteNoise)):
         return found.growth
-    alpha, gamma, sigma = found.growth, np.asarray(rung.gamma), np.asarray(noise.sigma)
-    squared = (alpha + np.sqrt(alpha**2 + 8 * gamma * sigma**2)) / (4 * gamma)
+    alpha, gamma = found.growth, np.asarray(rung.gamma)
+    density = np.asarray(noise.sigma) ** 2 * len(network.noise_ports) / 2
+    squared = (alpha + np.sqrt(alpha**2 + 8 * gamma * density)) / (4 * gamma)
     return alpha - 2 * gamma * squared
 
 

@@ -29,7 +29,7 @@ from rosetta_jax.network.coupling import Diffusive
 from rosetta_jax.rungs import PhaseOscillator
 from rosetta_jax.system import Rung, unstack_state
 from rosetta_jax.translation.comparison import phase_state, runs
-from rosetta_jax.translation.plane import forcing_of
+from rosetta_jax.translation.plane import density_at, forcing_of
 from rosetta_jax.translation.translated import Compared, Inputs, Translation, plain
 from rosetta_jax.translation.turns import MOST, SAMPLES, Turn, turns_of
 
@@ -154,23 +154,32 @@ def _wired(
         speed=network.speed,
         noise=_noise(network, turns),
         drive=forcing_of(network, inputs),
+        sensor=network.sensor,
         max_delay=network.max_delay,
         min_delay=network.min_delay,
     )
 
 
 def _noise(network: Network, turns: list[Turn]) -> WhiteNoise | None:
-    """White noise by which the phase diffuses as the source's does: the mean square of the response."""
-    if not isinstance(network.noise, WhiteNoise):
+    r"""White noise by which the phase diffuses as the source's does, $\sum_k |z_k|^2 S(k\omega)$ for any colour.
+
+    That holds for noise that forgets faster than the phase diffuses; of slower noise it is what adds up.
+    """
+    if network.noise is None:
         return None
-    squared = [
-        sum(
-            np.abs(turn.ports[name][0]) ** 2 + 2 * np.sum(np.abs(turn.ports[name][1:]) ** 2)
-            for name in network.noise_ports
+    squared = np.array(
+        [sum(np.abs(turn.ports[name]) ** 2 for name in network.noise_ports) for turn in turns]
+    )
+    squared[:, 1:] *= 2
+    omega = np.array([2 * np.pi * turn.cycle.frequency for turn in turns])
+    density = density_at(network.noise, np.outer(omega, np.arange(squared.shape[1])))
+    if not np.isfinite(density).all():
+        raise ValueError(
+            f"`source.noise`, {type(network.noise).__name__}, has no density at zero frequency, where a phase, "
+            "which adds up all that it is given, would diffuse without bound: take rj.PowerLawProcess, which "
+            "levels off below its band."
         )
-        for turn in turns
-    ]
-    return WhiteNoise(jnp.asarray(np.asarray(network.noise.sigma) * np.sqrt(squared)))
+    return WhiteNoise(jnp.asarray(np.sqrt(np.sum(squared * density, axis=1))))
 
 
 def _errors(

@@ -28,7 +28,7 @@ from rosetta_jax.network.coupling import Diffusive
 from rosetta_jax.rungs import HarmonicOscillator, PhaseOscillator, StuartLandau
 from rosetta_jax.system import Rung
 from rosetta_jax.translation.comparison import circle_state, phase_state, runs
-from rosetta_jax.translation.plane import forcing_of
+from rosetta_jax.translation.plane import density_at, forcing_of
 from rosetta_jax.translation.translated import Compared, Inputs, Translation, plain
 
 # How long networks are simulated (s).
@@ -182,20 +182,23 @@ def _phases(
         PhaseCoupling([1.0], [lag]),
         gain=1.0,
         speed=network.speed,
-        noise=_noise(network, radius, shear),
+        noise=_noise(network, omega, radius, shear),
         drive=forcing_of(network, inputs),
+        sensor=network.sensor,
         max_delay=network.max_delay,
         min_delay=network.min_delay,
     )
 
 
-def _noise(network: Network, radius: np.ndarray, shear: np.ndarray) -> WhiteNoise | None:
-    r"""$D = \sigma^2 (1 + \beta^2/\gamma^2)/2r^2$ where noise is on both coordinates."""
-    if not isinstance(network.noise, WhiteNoise):
+def _noise(
+    network: Network, omega: np.ndarray, radius: np.ndarray, shear: np.ndarray
+) -> WhiteNoise | None:
+    r"""$D = S(\omega) (1 + \beta^2/\gamma^2)/2r^2$ where noise of density $S$ is on both coordinates."""
+    if network.noise is None:
         return None
+    density = density_at(network.noise, np.abs(omega)[:, None])[:, 0]
     share = len(network.noise_ports) / 2
-    sigma = np.asarray(network.noise.sigma) * np.sqrt(share * (1 + shear**2)) / radius
-    return WhiteNoise(jnp.asarray(sigma))
+    return WhiteNoise(jnp.asarray(np.sqrt(density * share * (1 + shear**2)) / radius))
 
 
 def _errors(

@@ -11,7 +11,7 @@ import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Parameter, Scalar
-from rosetta_jax.forcing import WhiteNoise
+from rosetta_jax.forcing import Noise, WhiteNoise
 from rosetta_jax.forcing.drive import Drive
 from rosetta_jax.forcing.forcing import Forcing, Sum
 from rosetta_jax.network import Connectome, Network
@@ -82,8 +82,14 @@ def _noise(network: Network, found: Modes) -> WhiteNoise | None:
     """White noise of the density that the source's has at resonance."""
     if network.noise is None:
         return None
-    omega = jnp.asarray(found.omega)
-    density = np.asarray(network.noise.density(omega))
-    density = np.diagonal(density) if density.ndim == 2 else density
+    density = density_at(network.noise, found.omega[:, None])[:, 0]
     pushed = sum(np.abs(found.inputs[name]) ** 2 for name in network.noise_ports)
     return WhiteNoise(jnp.asarray(np.sqrt(density * pushed / 2)))
+
+
+def density_at(noise: Noise, omega: np.ndarray) -> np.ndarray:
+    """The density of each node's own noise at its own frequencies (nodes, F), rad/s."""
+    nodes = len(omega)
+    density = np.asarray(noise.density(jnp.asarray(omega.ravel()))).reshape(*omega.shape, -1)
+    own = np.arange(nodes) if density.shape[2] > 1 else np.zeros(nodes, int)
+    return density[np.arange(nodes), :, own]

@@ -253,3 +253,36 @@ def test_parameters_that_differ_are_not_moved_together():
         rj.translate(
             wilson_cowan(0.02), rj.StuartLandau, parameter=("bias_x", "bias_y"), measured=False
         )
+
+
+def test_a_phase_diffuses_as_its_source_does_in_coloured_noise():
+    """Oscillators in slow noise: the scatter of their phases grows as the translated phase's does."""
+    nodes, noise = 3000, rj.OrnsteinUhlenbeck(2.0, 0.02, ports=("x",))
+    oscillator = rj.StuartLandau(alpha=20.0, omega=60.0, gamma=20.0, beta=10.0)
+    (sigma,) = {
+        round(float(np.asarray(found.target.noise.sigma).ravel()[0]), 3)
+        for found in (
+            rj.translate(rj.alone(oscillator, noise=noise), rj.PhaseOscillator, measured=False),
+            rj.translation.phase_reduction.to_phase(
+                rj.alone(oscillator, noise=noise), measured=False
+            ),
+        )
+    }
+    run = rj.simulate(
+        rj.alone(oscillator, nodes=nodes, noise=noise),
+        4.0,
+        2e-3,
+        key=jax.random.key(0),
+        transient=0.4,
+        save=("states",),
+    )
+    angles = np.unwrap(np.angle(np.asarray(run.states.x) + 1j * np.asarray(run.states.y)), axis=0)
+    scatter = np.var(angles - angles[0], axis=1)
+    grown = np.polyfit(np.asarray(run.times)[300:], scatter[300:], 1)[0]
+    assert grown == pytest.approx(sigma**2, rel=0.08)
+
+
+def test_noise_that_a_phase_cannot_take_is_refused():
+    brain = rj.alone(rj.JansenRit(bias=220.0), noise=rj.PowerLawNoise(1.0, 1.0))
+    with pytest.raises(ValueError, match=r"`source.noise`, PowerLawNoise, has no density at zero"):
+        rj.translate(brain, rj.PhaseOscillator)
