@@ -43,6 +43,8 @@ from rosetta_jax.network import Network
 from rosetta_jax.results import Status
 from rosetta_jax.system import Rung
 
+# A Hopf point between two points of a branch is at most so many times their distance from both.
+_BESIDE = 3.0
 # A root of so small an imaginary part, of its size, does not turn.
 _STRAIGHT = 1e-6
 _REASONS = {
@@ -268,11 +270,15 @@ def _hopfs(of: Family, states: np.ndarray, values: np.ndarray, roots: np.ndarray
     found: list[Hopf] = []
     turning = (np.imag(roots) > _STRAIGHT * np.abs(roots)) & (np.real(roots) > 0)
     counts = turning.sum(axis=1)
+    points = np.column_stack([states, values])
+    sizes = np.maximum(np.ptp(points, axis=0), 1e-12)
     for place in np.flatnonzero(np.diff(counts) != 0):
         here: list[Hopf] = []
         for guess, near in _crossings(roots[place], roots[place + 1]):
             hopf = hopf_near(of, states[place + near], float(values[place + near]), guess)
-            if hopf is not None and not _known(hopf, found + here):
+            if hopf is None or not _beside(hopf, points[place : place + 2] / sizes, sizes):
+                continue
+            if not _known(hopf, found + here):
                 here.append(hopf)
         onward = values[place + 1] >= values[place]
         found += sorted(here, key=lambda hopf: hopf.value if onward else -hopf.value)
@@ -284,6 +290,12 @@ def _crossings(first: np.ndarray, second: np.ndarray) -> list[tuple[complex, int
     ends = [(root, end) for end, roots in enumerate((first, second)) for root in roots]
     ends = [each for each in ends if each[0].imag > _STRAIGHT * abs(each[0])]
     return sorted(ends, key=lambda each: abs(each[0].real) / abs(each[0]))[:4]
+
+
+def _beside(hopf: Hopf, ends: np.ndarray, sizes: np.ndarray) -> bool:
+    """Whether a point that Newton's method found belongs between the two it was sought from."""
+    far = np.linalg.norm(np.append(hopf.x, hopf.value) / sizes - ends, axis=1)
+    return bool(far.max() <= _BESIDE * np.linalg.norm(ends[1] - ends[0]))
 
 
 def _known(hopf: Hopf, others: list[Hopf]) -> bool:

@@ -246,3 +246,24 @@ def test_derivatives_along_histories_are_those_of_each_link():
     np.testing.assert_allclose(about.third(*modes), third[:, 0, 1, 2], rtol=1e-9, atol=1e-9)
     # What nodes send bends: without it the second derivative would be another.
     assert np.abs(second[:, 0, 1]).max() > 1.0
+
+
+def test_hopf_points_far_from_where_roots_cross_are_not_of_the_branch():
+    """Newton's method started between two points may end anywhere: at 11.2 or at -6.6e107 for these columns."""
+    columns = (
+        rj.JansenRit(
+            excitatory_rate=132.838487,
+            inhibitory_rate=57.077956,
+            connectivity=128.366536,
+            bias=178.410560,
+        ),
+        rj.JansenRit(
+            excitatory_rate=154.207128,
+            inhibitory_rate=62.311906,
+            connectivity=126.528770,
+            bias=247.403081,
+        ),
+    )
+    for column, value in zip(columns, (5.002391, 6.864184), strict=True):
+        branch = rj.bifurcation.continuation(column, "excitatory_gain", (1.0, 10.0))
+        assert [hopf.value for hopf in branch.hopfs] == [pytest.approx(value, abs=1e-4)]
