@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from rosetta_jax.plot import _canvas
-from rosetta_jax.plot._canvas import BLUE, GREY, INK, TICK, VERMILION
+from rosetta_jax.plot._canvas import BLUE, GREY, INK, SMALL, TICK, TITLE, VERMILION
 
 # How predictions are drawn, in the order in which they are given.
 _LINES: tuple[dict[str, Any], ...] = (
@@ -22,13 +22,15 @@ _LOCKED = "#cfe3f1"
 _ACROSS, _WIDTH, _HEIGHT = 3, 2.9, 2.5
 # What the legend needs.
 _NARROWEST = 5.2
+# Points from a line of a note to the next.
+_LINE = 1.3 * SMALL
 
 
 class TonguePanel(NamedTuple):
     """One rhythm: own `frequency` (Hz), where it is `locked` (a, f) on a grid of `frequencies` and `amplitudes`.
 
     `edges` holds, by name of who predicts them, lowest and highest frequency (Hz), (a,) each, NaN where there is
-    none; `unit` is that of the amplitudes.
+    none; `unit` is that of the amplitudes, and `note` what else is to be said, in small print beneath the title.
     """
 
     title: str
@@ -38,6 +40,7 @@ class TonguePanel(NamedTuple):
     locked: Any
     edges: Mapping[str, tuple[Any, Any]]
     unit: str
+    note: str = ""
 
 
 def tongues(panels: Sequence[TonguePanel], title: str = "") -> Figure:
@@ -46,11 +49,15 @@ def tongues(panels: Sequence[TonguePanel], title: str = "") -> Figure:
         raise ValueError("`panels` is empty: give at least one TonguePanel.")
     across = min(len(panels), _ACROSS)
     rows = -(-len(panels) // across)
-    figure = _canvas.canvas(max(_WIDTH * across + 0.6, _NARROWEST), _HEIGHT * rows + 0.5)
+    lines = max(len(panel.note.splitlines()) for panel in panels)
+    height = (_HEIGHT + lines * _LINE / 72) * rows + 0.5
+    figure = _canvas.canvas(max(_WIDTH * across + 0.6, _NARROWEST), height)
     grid = figure.subplots(rows, across, squeeze=False)
     for place, axes in enumerate(grid.ravel()):
         if place < len(panels):
-            _panel(axes, panels[place])
+            _panel(axes, panels[place], lines)
+            if place + across < len(panels):
+                axes.set_xlabel("")
         else:
             _canvas.bare_axes(axes)
     names = list(dict.fromkeys(name for panel in panels for name in panel.edges))
@@ -71,7 +78,8 @@ def tongues(panels: Sequence[TonguePanel], title: str = "") -> Figure:
     return figure
 
 
-def _panel(axes: Axes, panel: TonguePanel) -> None:
+def _panel(axes: Axes, panel: TonguePanel, lines: int) -> None:
+    """One of them, with room for a note of so many `lines`."""
     hertz = _canvas.finite_array("frequencies", panel.frequencies, None)
     sizes = _canvas.finite_array("amplitudes", panel.amplitudes, None)
     locked = _canvas.finite_array("locked", panel.locked, len(sizes), len(hertz))
@@ -96,4 +104,16 @@ def _panel(axes: Axes, panel: TonguePanel) -> None:
     axes.ticklabel_format(axis="x", useOffset=False)
     axes.locator_params(axis="x", nbins=4)
     name = "frequency of the input / own"
-    _canvas.name_axes(axes, name, f"amplitude ({panel.unit})", panel.title)
+    _canvas.name_axes(axes, name, f"amplitude ({panel.unit})")
+    room = lines * _LINE
+    axes.set_title(panel.title, fontsize=TITLE, loc="left", color=INK, pad=8 + room)
+    axes.annotate(
+        panel.note,
+        (0, 1),
+        (0, 4 + room),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        va="top",
+        fontsize=SMALL,
+        color=INK,
+    )

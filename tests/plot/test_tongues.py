@@ -33,6 +33,17 @@ def test_each_rhythm_has_a_panel_with_both_edges_of_each_prediction():
     np.testing.assert_allclose(edges[1].get_xdata(), 1 + 0.02 * SIZES)
 
 
+def test_a_note_stands_beneath_its_title_and_frequencies_are_named_below_the_last_row():
+    figure = plot.tongues([panel(note="one\ntwo"), panel(), panel(), panel()])
+    assert [text.get_text() for text in figure.axes[0].texts] == ["one\ntwo"]
+    figure.draw_without_rendering()
+    note, title = (
+        each.get_window_extent() for each in (figure.axes[0].texts[0], figure.axes[0]._left_title)
+    )
+    assert figure.axes[0].get_window_extent().y1 < note.y0 and note.y1 <= title.y0 + 1
+    assert [bool(axes.get_xlabel()) for axes in figure.axes[:4]] == [False, True, True, True]
+
+
 @pytest.mark.parametrize(
     ("panels", "message"),
     [
