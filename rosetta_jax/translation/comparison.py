@@ -7,7 +7,7 @@ Oscillating networks are simulated.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -26,24 +26,18 @@ from rosetta_jax.linear.fixed_point import linearised
 from rosetta_jax.linear.spectrum import Linearisation, power_density
 from rosetta_jax.network import Network
 from rosetta_jax.results import Status
-from rosetta_jax.rungs import PhaseOscillator, StuartLandau
-from rosetta_jax.simulation import simulate
-from rosetta_jax.system import unstack_state
+from rosetta_jax.system import Rung, unstack_state
 from rosetta_jax.translation.modes import Modes, lone
 from rosetta_jax.translation.responses import harmonics
-from rosetta_jax.translation.translated import Compared
+from rosetta_jax.translation.runs import Circle, Turning, circle_state, runs, with_noise
+from rosetta_jax.translation.translated import SEEN, Compared
 
 # Spectra are compared at so many frequencies, up to so many widths of the peak beside it.
 _FREQUENCIES, _WIDTHS = 81, 3.0
-# Intervals of a cycle, samples of its phase response, steps a turn of a simulated one, and of one that settles.
-_INTERVALS, _SAMPLES, _STEPS, _FINE = 60, 512, 200, 500
+# Intervals of a cycle, samples of its phase response, and steps a turn of one that settles.
+_INTERVALS, _SAMPLES, _FINE = 60, 512, 500
 # Growth times that a simulated network is given, and its longest run (s).
 _GROWTHS, _LONGEST = 20.0, 60.0
-# The share of a run that is looked at, and the golden ratio, by which phases are spread.
-_LAST, _GOLDEN = 0.25, 0.6180339887498949
-
-# The states of source and target whose nodes are at some phases.
-Turning = tuple[Callable[[Array], Any], Callable[[Array], Any]]
 
 
 def compared(source: Network, target: Network, signal: Any, found: Modes) -> Mapping[str, Compared]:
@@ -116,10 +110,11 @@ def _cycles(source: Network, target: Network, signal: Any, found: Modes) -> Mapp
     }
     for port, pushed in found.inputs.items():
         wide = abs(pushed[0]) / (2 * radius) * math.hypot(1.0, shear)
-        exact = float(abs(harmonics(cycle, port)[1]))
-        if exact > 0:
-            name = f"tongue, half-width by {port}"
-            found_errors[name] = Compared(exact, wide, "rad/s a unit")
+        whole = np.abs(harmonics(cycle, port))
+        if whole[1] > 0:
+            found_errors[f"tongue, half-width by {port}"] = Compared(
+                float(whole[1]), wide, "rad/s a unit", SEEN * float(whole.max())
+            )
     return found_errors
 
 
@@ -145,31 +140,17 @@ def _runs(source: Network, target: Network, signal: Any, found: Modes) -> Mappin
     return runs(source, target, signal, _circles(source, target, found), hertz, lasting)
 
 
-def runs(
-    source: Network, target: Network, signal: Any, turning: Turning, hertz: float, lasting: float
-) -> Mapping[str, Compared]:
-    """Frequency, amplitude and phases of both, simulated without noise for `lasting` s from like pasts.
+class _Circles(eqx.Module):
+    """States of a network whose nodes stand at angles of ellipses about a `middle`, (components, nodes)."""
 
-    `turning` gives the state of source and target at phases (nodes,): both have turned at `hertz` since ever, at
-    phases that have nothing in common.
-    """
-    phases = 2 * np.pi * np.mod(_GOLDEN * np.arange(source.nodes), 1.0)
-    begun = [lambda t, state=state: state(phases + 2 * math.pi * hertz * t) for state in turning]
-    dt = 1 / (_STEPS * hertz)
-    steps = round(lasting / dt)
-    duration, kept = steps * dt, round(_LAST * steps)
-    run = simulate(with_noise(source, None), duration, dt, past=begun[0], save=("signal",))
-    image = simulate(with_noise(target, None), duration, dt, past=begun[1], save=("states",))
-    series = [np.asarray(each)[-kept:] for each in (run.signal, signal(image.states))]
-    frequencies, sizes, phases = zip(*(_rhythm(each, dt) for each in series), strict=True)
-    order = [float(np.abs(np.exp(1j * each).mean())) for each in phases]
-    apart = float(np.abs(np.angle(np.exp(1j * (phases[1] - phases[0])))).max())
-    return {
-        "frequency": Compared(frequencies[0], frequencies[1], "Hz"),
-        "amplitude, mean": Compared(float(sizes[0].mean()), float(sizes[1].mean()), "signal"),
-        "order parameter": Compared(order[0], order[1], ""),
-        "largest error of a phase": Compared(0.0, apart, "rad"),
-    }
+    rung: Rung
+    middle: Array
+    cosines: Array
+    sines: Array
+
+    def __call__(self, angles: Array) -> Any:
+        swing = self.cosines * jnp.cos(angles)[None] + self.sines * jnp.sin(angles)[None]
+        return unstack_state(self.rung, self.middle + swing)
 
 
 def _circles(source: Network, target: Network, found: Modes) -> Turning:
@@ -179,35 +160,5 @@ def _circles(source: Network, target: Network, found: Modes) -> Turning:
     radius = 0.5 * np.sqrt(growth.max() / np.asarray(rung.gamma)) * np.ones(source.nodes)
     middle = np.stack([np.asarray(each) for each in jax.tree.leaves(found.point.state)])
     shape = (found.right / found.observed[:, None] * radius[:, None]).T
-
-    def of_source(angles: Array) -> Any:
-        swing = np.real(shape) * jnp.cos(angles)[None] - np.imag(shape) * jnp.sin(angles)[None]
-        return unstack_state(source.rung, middle + swing)
-
-    return of_source, partial(circle_state, radius)
-
-
-def circle_state(radius: Any, angles: Array) -> Any:
-    """Places on a circle about the origin as the state of an oscillator in the plane."""
-    return StuartLandau.State(x=radius * jnp.cos(angles), y=radius * jnp.sin(angles))
-
-
-def phase_state(angles: Array) -> Any:
-    """Phases as the state of their rung."""
-    return PhaseOscillator.State(theta=jnp.mod(angles, 2 * jnp.pi))
-
-
-def with_noise(network: Network, noise: Any) -> Network:
-    """The network with another noise, or none."""
-    return eqx.tree_at(lambda each: each.noise, network, noise, is_leaf=lambda x: x is None)
-
-
-def _rhythm(series: np.ndarray, dt: float) -> tuple[float, np.ndarray, np.ndarray]:
-    """Frequency (Hz), amplitudes (half the range) and phases of nodes against the first."""
-    centred = series - (series.max(axis=0) + series.min(axis=0)) / 2
-    window = np.hanning(len(centred))[:, None]
-    spectrum = np.abs(np.fft.rfft(centred * window, 8 * len(centred), axis=0)).sum(axis=1)
-    hertz = float(np.argmax(spectrum[1:]) + 1) / (8 * len(centred) * dt)
-    turning = np.exp(-2j * np.pi * hertz * dt * np.arange(len(centred)))[:, None]
-    amplitudes = (centred * window * turning).sum(axis=0)
-    return hertz, np.ptp(series, axis=0) / 2, np.angle(amplitudes / amplitudes[0])
+    parts = (jnp.asarray(each) for each in (middle, np.real(shape), -np.imag(shape)))
+    return _Circles(source.rung, *parts), Circle(jnp.asarray(radius))

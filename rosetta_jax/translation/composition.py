@@ -70,7 +70,7 @@ def _through(first: Inputs, second: Inputs) -> Inputs:
 def _errors(first: Translation, second: Translation, names: list[str]) -> dict[str, Compared]:
     """What both measured from end to end, the rest step by step."""
     both = {
-        name: Compared(each.source, second.errors[name].target, each.unit)
+        name: Compared(each.source, second.errors[name].target, each.unit, each.scale)
         for name, each in first.errors.items()
         if name in second.errors and each.source
     }

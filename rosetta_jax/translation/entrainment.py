@@ -2,8 +2,12 @@ r"""Whether a periodic input entrains a rhythm, by simulation: many frequencies 
 
 Each pair of a frequency and an amplitude is a node of its own, which begins on the cycle. In the second half of
 the run the signal is turned back by $\frac nm$ of the input, window by window; how fast its phase still turns is
-the drift, and what drifts by less than a tenth of a turn is locked. The edges of a tongue
-(`rosetta_jax.translation.tongue`) are found by cutting the interval again and again, many frequencies at once.
+the drift, and what drifts by less than a tenth of a turn is locked.
+
+That says on which side of an edge of a tongue (`rosetta_jax.translation.tongue`) a frequency lies, and little of
+where the edge is, since beside it the rhythm turns ever more slowly. It is slowest where the input holds it back
+most, $|\dot\chi| = |\omega - \frac nm\Omega + \varepsilon\Gamma(\chi)|$ least, and by as much as the input lies
+beyond the edge: a straight line of the frequency, whose zero is the edge, whatever $\Gamma$.
 """
 
 from collections.abc import Mapping
@@ -23,15 +27,22 @@ from rosetta_jax.network import alone
 from rosetta_jax.parameters import parameter
 from rosetta_jax.simulation import simulate
 from rosetta_jax.system import Rung, ports
+from rosetta_jax.translation.runge_kutta import RungeKutta
+from rosetta_jax.translation.runs import Held
 from rosetta_jax.translation.tongue import Tongue, Waveform, whole_ratio
 from rosetta_jax.translation.translated import Translation
 
 # Samples a turn of the rhythm, steps a sample, and turns a window.
-_SAMPLES, _STEPS, _WINDOW = 40, 12, 2
+_SAMPLES, _STEPS, _WINDOW = 24, 4, 2
 # A rhythm that drifts by less than this share of a turn, in all that is looked at, is locked.
 _LOCKED = 0.1
-# Frequencies at which each edge is sought at once, how often, and turns of the slowest drift that are waited for.
-_AT_ONCE, _ROUNDS, _DRIFTS = 12, 3, 4.0
+# Frequencies at which each edge is sought at once, turns of a drift as fast as half the tongue is wide that are
+# waited for, and the fewest turns of the rhythm.
+_AT_ONCE, _DRIFTS, _FEWEST = 12, 4.0, 200.0
+# Where an edge is sought about the middle, and then about where it seems to be, in half-widths.
+_SOUGHT, _ABOUT = (0.0, 3.0), (-0.06, 0.24)
+# Frequencies beyond an edge through which a line is drawn.
+_DRAWN = 8
 
 
 class Entrainment(NamedTuple):
@@ -77,15 +88,6 @@ class Entrainment(NamedTuple):
         return found[0], found[1]
 
 
-class _Held(eqx.Module):
-    """A state held for ever, by its value: runs that begin elsewhere share a program."""
-
-    state: Any
-
-    def __call__(self, t: Scalar) -> Any:
-        return self.state
-
-
 class _Periodic(Drive):
     """A waveform of some amplitude and frequency a node."""
 
@@ -125,7 +127,7 @@ def entrainment(
     f, a = (np.atleast_1d(np.asarray(each, float)) for each in (frequencies, amplitudes))
     hertz, sizes = np.broadcast_arrays(f[None, :], a[:, None])
     drive = _drive(factors, waveform, hertz, sizes)
-    drift = _drift(rung, cycle, drive, n / m * hertz.ravel(), turns)
+    drift, _ = _drift(rung, cycle, drive, n / m * hertz.ravel(), turns)
     lasting = turns / 2 * cycle.period
     return Entrainment(f, a, drift.reshape(len(a), len(f)), _LOCKED / lasting, m / n)
 
@@ -143,29 +145,74 @@ def tongue_edges(
     low, high = (float(each) for each in predicted.edges(amplitude))
     n, m = predicted.ratio
     middle, half = (low + high) / 2, (high - low) / 2
-    brackets = np.array([[middle - 3 * half, middle], [middle, middle + 3 * half]])
-    turns = 2 * _DRIFTS / (half * cycle.period * n / m)
-    for _ in range(_ROUNDS):
-        hertz = np.linspace(brackets[:, 0], brackets[:, 1], _AT_ONCE, axis=1)
-        drive = _drive({predicted.port: 1.0}, waveform, hertz, np.full_like(hertz, amplitude))
-        drift = _drift(rung, cycle, drive, n / m * hertz.ravel(), turns)
-        locked = (np.abs(drift) < _LOCKED / (turns / 2 * cycle.period)).reshape(hertz.shape)
-        brackets = np.stack([_narrowed(*each) for each in zip(hertz, locked, (1, -1), strict=True)])
-    return float(brackets[0].mean()), float(brackets[1].mean())
+    turns = 2 * max(_DRIFTS / (half * cycle.period * n / m), _FEWEST)
+    lasting = turns / 2 * cycle.period
+
+    def beside(apart: np.ndarray) -> tuple[_Beside, _Beside, float]:
+        """What is seen so far below and above the middle, (2, frequencies).
+
+        And by how much the rhythm that is simulated is faster without input, in Hz of the input.
+        """
+        hertz = np.append((middle + np.array([[-1.0], [1.0]]) * apart).ravel(), middle)
+        sizes = np.append(np.full(apart.size, amplitude), 0.0)
+        drive = _drive({predicted.port: 1.0}, waveform, hertz, sizes)
+        drift, slowest = _drift(rung, cycle, drive, n / m * hertz, turns)
+        unlocked = (np.abs(drift[:-1]) > _LOCKED / lasting).reshape(apart.shape)
+        below, above = map(_Beside, apart, m / n * slowest[:-1].reshape(apart.shape), unlocked)
+        return below, above, middle + m / n * (drift[-1] - cycle.frequency)
+
+    apart = half * np.broadcast_to(np.linspace(*_SOUGHT, _AT_ONCE), (2, _AT_ONCE))
+    *coarse, _ = beside(apart)
+    about = [each.about(middle) for each in coarse]
+    apart = np.array(about)[:, None] + half * np.linspace(*_ABOUT, _AT_ONCE)
+    *fine, own = beside(np.maximum(apart, 0.0))
+    # What drifts so slowly that it takes all of the run for a turn lies so far beyond an edge by Adler's law.
+    unseen = np.hypot(half, m / n / lasting) - half
+    below, above = (one.joined(other).edge(unseen) for one, other in zip(coarse, fine, strict=True))
+    return middle - below - own, middle + above - own
 
 
-def _narrowed(hertz: np.ndarray, locked: np.ndarray, towards: int) -> np.ndarray:
-    """The two frequencies between which an edge lies, `towards` 1 where what is locked is above."""
-    inward = locked[::towards]
-    if not inward[-1] or inward[0]:
-        found = "nothing is locked in the middle" if not inward[-1] else "all is locked far beyond"
-        raise ValueError(
-            f"`amplitude`: {found} of the predicted tongue, at {hertz[-1 if towards > 0 else 0]:g} Hz, so that "
-            "its edge was not found: theory of weak inputs does not hold here; take a smaller one."
-        )
-    edge = int(np.flatnonzero(~inward)[-1])
-    pair = hertz[::towards][edge : edge + 2]
-    return np.sort(pair)
+class _Beside(NamedTuple):
+    """Frequencies on one side of a tongue, `apart` from its middle and growing (Hz of the input).
+
+    `slowest` is how fast the rhythm turns against the input, where it is held back most (Hz of the input).
+    """
+
+    apart: np.ndarray
+    slowest: np.ndarray
+    unlocked: np.ndarray
+
+    def about(self, middle: float) -> float:
+        """About where the edge lies: as far within the first that is not locked as that is slow.
+
+        Raises `ValueError` where the edge of what is locked about the middle (Hz) is not seen.
+        """
+        if self.unlocked[0] or not self.unlocked[-2:].all():
+            found = "nothing is locked in" if self.unlocked[0] else "all is locked far beyond"
+            raise ValueError(
+                f"`amplitude`: {found} the middle of the predicted tongue, {middle:g} Hz, so that its edge was "
+                "not found: theory of weak inputs does not hold here; take a smaller one."
+            )
+        first = int(np.argmax(self.unlocked))
+        guess = self.apart[first] - self.slowest[first]
+        return float(np.clip(guess, *self.apart[first - 1 : first + 1]))
+
+    def joined(self, other: "_Beside") -> "_Beside":
+        """Both in order."""
+        both = [np.concatenate(pair) for pair in zip(self, other, strict=True)]
+        order = np.argsort(both[0])
+        return _Beside(*(each[order] for each in both))
+
+    def edge(self, unseen: float) -> float:
+        """Where the line of the slowest turning ends: between what is not locked and what is.
+
+        What lies less than `unseen` (Hz) beyond the edge may seem locked.
+        """
+        first = int(np.argmax(self.unlocked))
+        beyond = np.flatnonzero(self.unlocked)[:_DRAWN]
+        slope, level = np.polyfit(self.apart[beyond], self.slowest[beyond], 1)
+        low, high = self.apart[first - 1] - unseen, self.apart[first]
+        return float(np.clip(-level / slope, low, high))
 
 
 def _drive(
@@ -183,8 +230,8 @@ def _drive(
 
 def _drift(
     rung: Rung, cycle: Cycle, drive: Drive | Sum, bidden: np.ndarray, turns: float
-) -> np.ndarray:
-    """How much faster each node turns than it is bidden (Hz)."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """How much faster each node turns than it is bidden, and the least that it drifts that way (Hz)."""
     nodes, every = len(bidden), cycle.period / _SAMPLES
     begun = cycle.family.state(jnp.asarray(cycle.states([0.0])[0]))
     spread = jax.tree.map(lambda each: jnp.broadcast_to(each, (nodes,)), begun)
@@ -195,7 +242,8 @@ def _drift(
         every / _STEPS,
         transient=half * every,
         save_every=every,
-        past=_Held(spread),
+        solver=RungeKutta(),
+        past=Held(spread),
     )
     length = _WINDOW * _SAMPLES
     windows = half // length
@@ -204,5 +252,6 @@ def _drift(
     turned = (signal - signal.mean(axis=0)) * np.exp(-2j * np.pi * np.outer(times, bidden))
     weights = np.hanning(length + 1)[:-1]
     phases = np.angle(np.einsum("wln,l->wn", turned.reshape(windows, length, -1), weights))
-    through = np.unwrap(phases, axis=0)
-    return (through[-1] - through[0]) / (2 * np.pi * (windows - 1) * length * every)
+    onward = np.diff(np.unwrap(phases, axis=0), axis=0) / (2 * np.pi * length * every)
+    drift = onward.mean(axis=0)
+    return drift, (onward * np.sign(drift)).min(axis=0)

@@ -14,7 +14,7 @@ and Kopell 1991). Of a Stuart-Landau oscillator with diffusive coupling that is 
 2512.10982, where the shift has that factor once too often).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
@@ -28,9 +28,9 @@ from rosetta_jax.network import Connectome, Network, PhaseCoupling, as_network
 from rosetta_jax.network.coupling import Diffusive
 from rosetta_jax.rungs import PhaseOscillator
 from rosetta_jax.system import Rung, unstack_state
-from rosetta_jax.translation.comparison import phase_state, runs
 from rosetta_jax.translation.plane import density_at, forcing_of
-from rosetta_jax.translation.translated import Compared, Inputs, Translation, plain
+from rosetta_jax.translation.runs import phase_state, runs
+from rosetta_jax.translation.translated import SEEN, Compared, Inputs, Translation, plain
 from rosetta_jax.translation.turns import MOST, SAMPLES, Turn, turns_of
 
 # Harmonics of the coupling below this share of the largest are left out.
@@ -195,7 +195,8 @@ def _of_a_node(network: Network, turn: Turn) -> Mapping[str, Compared]:
     """How the frequency moves with each input: by two cycles of the source, and by the mean response."""
     found, cycle = {}, turn.cycle
     for name, response in turn.ports.items():
-        size = _SMALL * 2 * np.pi * cycle.frequency / max(np.abs(response).max(), 1e-12)
+        largest = float(np.abs(response).max())
+        size = _SMALL * 2 * np.pi * cycle.frequency / max(largest, 1e-12)
         pair = []
         for sign in (-1, 1):
             moved = eqx.tree_at(
@@ -206,21 +207,32 @@ def _of_a_node(network: Network, turn: Turn) -> Mapping[str, Compared]:
             of = eqx.tree_at(lambda each: each.inputs, cycle.family, moved)
             pair.append(2 * np.pi * cycle_near(of, cycle.guess, cycle.period).frequency)
         slope = (pair[1] - pair[0]) / (2 * size)
-        found[f"frequency by {name}"] = Compared(slope, float(response[0].real), "rad/s a unit")
+        found[f"frequency by {name}"] = Compared(
+            slope, float(response[0].real), "rad/s a unit", SEEN * largest
+        )
     return found
 
 
-def _on_cycles(network: Network, turns: list[Turn]) -> Callable[[Array], Any]:
-    """The state of the network whose nodes are at some phases of their cycles."""
+class _OnCycles(eqx.Module):
+    """The state of a network whose nodes are at some phases of their cycles.
+
+    `cosines` and `sines` are the parts of each harmonic from 0, (harmonics, components, nodes).
+    """
+
+    rung: Rung
+    cosines: Array
+    sines: Array
+
+    def __call__(self, angles: Array) -> Any:
+        numbers = jnp.arange(len(self.cosines), dtype=angles.dtype)[:, None, None]
+        turning = numbers * angles[None, None, :]
+        waves = self.cosines * jnp.cos(turning) + self.sines * jnp.sin(turning)
+        return unstack_state(self.rung, jnp.sum(waves, axis=0))
+
+
+def _on_cycles(network: Network, turns: list[Turn]) -> _OnCycles:
     even = np.linspace(0.0, 2 * np.pi, SAMPLES, endpoint=False)
     turned = np.stack([turn.cycle.states(even) for turn in turns], axis=2)
     series = np.fft.fft(turned, axis=0)[: MOST * 4] / SAMPLES
-
-    def states(angles: Array) -> Any:
-        numbers = jnp.arange(len(series), dtype=angles.dtype)[:, None, None]
-        turning = numbers * angles[None, None, :]
-        factor = jnp.where(numbers > 0, 2.0, 1.0)
-        waves = np.real(series) * jnp.cos(turning) - np.imag(series) * jnp.sin(turning)
-        return unstack_state(network.rung, jnp.sum(factor * waves, axis=0))
-
-    return states
+    series[1:] *= 2
+    return _OnCycles(network.rung, *(jnp.asarray(each) for each in (series.real, -series.imag)))

@@ -27,8 +27,8 @@ from rosetta_jax.network import Connectome, Network, PhaseCoupling, as_network
 from rosetta_jax.network.coupling import Diffusive
 from rosetta_jax.rungs import HarmonicOscillator, PhaseOscillator, StuartLandau
 from rosetta_jax.system import Rung
-from rosetta_jax.translation.comparison import circle_state, phase_state, runs
 from rosetta_jax.translation.plane import density_at, forcing_of
+from rosetta_jax.translation.runs import Circle, circle_state, phase_state, runs
 from rosetta_jax.translation.translated import Compared, Inputs, Translation, plain
 
 # How long networks are simulated (s).
@@ -205,6 +205,5 @@ def _errors(
     network: Network, target: Network, signal: Any, omega: np.ndarray, radius: np.ndarray
 ) -> Any:
     hertz = abs(float(omega.mean())) / (2 * np.pi)
-    return runs(
-        network, target, signal, (partial(circle_state, radius), phase_state), hertz, _LONGEST
-    )
+    turning = Circle(jnp.asarray(radius)), phase_state
+    return runs(network, target, signal, turning, hertz, _LONGEST)

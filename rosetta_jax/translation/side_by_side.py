@@ -23,21 +23,17 @@ from rosetta_jax.forcing import WhiteNoise
 from rosetta_jax.linear import FixedPoint, stability
 from rosetta_jax.linear.fixed_point import linearised
 from rosetta_jax.network import Network
-from rosetta_jax.translation.comparison import (
-    density_of,
-    runs,
-    spectra_apart,
-    with_noise,
-)
+from rosetta_jax.translation.comparison import density_of, spectra_apart
 from rosetta_jax.translation.responses import harmonics
 from rosetta_jax.translation.rewired import standing
-from rosetta_jax.translation.translated import Compared, Inputs
+from rosetta_jax.translation.runs import Held, runs, with_noise
+from rosetta_jax.translation.translated import SEEN, Compared, Inputs
 
 # Frequencies at which responses are compared, up to so many widths of the peak beside it.
 _FREQUENCIES, _WIDTHS = 81, 3.0
 # Steps that a lone node may take to settle, at most so long against its period and its fastest rate.
 _STEPS, _A_TURN, _OF_FASTEST, _FINER = 100_000, 300, 0.3, (1, 4, 16)
-# Of a simulated network: two hundred steps a period, of which twenty last a time constant of the fastest rate.
+# Of a simulated network: steps that are many in a period are some in a time constant of the fastest rate.
 _HERTZ_OF_FASTEST = 0.1
 # A root of so small an imaginary part, of its size, does not turn: double ones come apart by rounding.
 _STRAIGHT = 1e-6
@@ -160,10 +156,10 @@ def _roots(both: tuple[_Seen, _Seen]) -> dict[str, Compared]:
     first, second = (each.root for each in both)
     if first is None or second is None:
         return {}
-    turn = 2 * math.pi
+    turn, size = 2 * math.pi, _STRAIGHT * abs(first)
     return {
-        "growth": Compared(first.real, second.real, "1/s"),
-        "frequency of the root": Compared(first.imag / turn, second.imag / turn, "Hz"),
+        "growth": Compared(first.real, second.real, "1/s", size),
+        "frequency of the root": Compared(first.imag / turn, second.imag / turn, "Hz", size / turn),
     }
 
 
@@ -240,9 +236,11 @@ def _cycles(
         return errors
     for name in _compared_ports(source.network, inputs):
         ((port, factor),) = inputs[name].items()
-        exact = float(abs(harmonics(first, name)[1]))
+        whole = np.abs(harmonics(first, name))
         wide = float(abs(harmonics(second, port)[1] * np.asarray(factor)[0]))
-        errors[f"tongue, half-width by {name}"] = Compared(exact, wide, "rad/s a unit")
+        errors[f"tongue, half-width by {name}"] = Compared(
+            float(whole[1]), wide, "rad/s a unit", SEEN * float(whole.max())
+        )
     return errors
 
 
@@ -300,7 +298,7 @@ def _run(source: _Seen, target: _Seen, signal: Any, begun: tuple[Any, Any]) -> d
     growth = max(root.real for root in roots)
     lasting = min(_GROWTHS / max(growth, _GROWTHS / _LONGEST), _LONGEST)
     # Both have rested where they begin since ever.
-    resting = (lambda angles: begun[0]), (lambda angles: begun[1])
+    resting = Held(begun[0]), Held(begun[1])
     return dict(runs(source.network, target.network, signal, resting, hertz, lasting))
 
 

@@ -17,26 +17,40 @@ from rosetta_jax._types import Array, Complex, Float, Nodal
 from rosetta_jax.network import Network
 from rosetta_jax.system import Rung
 
+# Where nothing but its largest part says what size a quantity has: below this share of it, it counts as nothing.
+SEEN = 1e-3
 # What a unit at each port of the source is at each port of the target, (nodes,) each.
 Inputs = Mapping[str, Mapping[str, Any]]
 
 
 class Compared(NamedTuple):
-    """One quantity as the source has it and as the target predicts it, both measured."""
+    """One quantity as the source has it and as the target predicts it, both measured.
+
+    `scale` (`unit`) is the size below which a value is small, so that its error is a share of that: what is zero
+    but for rounding is not wrong by all of itself.
+    """
 
     source: float
     target: float
     unit: str
+    scale: float = 0.0
 
     @property
     def error(self) -> float:
-        """The difference, of the value in the source."""
-        return (self.target - self.source) / abs(self.source) if self.source else np.nan
+        """The difference, of the value in the source or of `scale` where that is larger."""
+        size = max(abs(self.source), self.scale)
+        return (self.target - self.source) / size if size else np.nan
 
     @property
     def difference(self) -> str:
-        """The error in words: a share of the source's value, or nothing where that is zero by definition."""
-        return f"{100 * self.error:+.2f} %" if self.source else ""
+        """The error in words: a share of the source's value, or nothing where that is zero by definition.
+
+        Where `scale` is larger it is named: a share of that.
+        """
+        if not max(abs(self.source), self.scale):
+            return ""
+        share = f"{100 * self.error:+.2f} %"
+        return share if abs(self.source) >= self.scale else f"{share} of {self.scale:.2g}"
 
 
 class Readback(eqx.Module):
@@ -104,6 +118,7 @@ class Translation:
                     "target": each.target,
                     "unit": each.unit,
                     "error": each.error,
+                    "scale": each.scale,
                 }
                 for name, each in self.errors.items()
             },

@@ -10,7 +10,7 @@ import numpy as np
 from rosetta_jax.bifurcation.limit_cycle import Cycle, limit_cycle
 from rosetta_jax.rungs import HarmonicOscillator, PhaseOscillator, StuartLandau
 from rosetta_jax.system import Rung
-from rosetta_jax.translation.comparison import circle_state, phase_state
+from rosetta_jax.translation.runs import circle_state, phase_state
 from rosetta_jax.translation.translated import Translation
 
 
