@@ -36,7 +36,7 @@ RESULTS = Path(__file__).parent / "results" / "translation_study.json"
 SETS, DISTANCES = 20, (2e-4, 6e-4, 1.8e-3, 5.4e-3)
 SPREAD = 0.1  # parameters are drawn so far to either side
 PAIR = np.array([[0.0, 1.0], [1.0, 0.0]])
-OF_EDGES = 0.012  # that of the simulated edges, seen at a bare phase
+OF_EDGES = 0.002  # that of the simulated edges, seen at a bare phase
 ORDERS = {"amplitude": 1.0, "frequency": 2.0, "frequency shift": 1.0}
 
 
