@@ -26,7 +26,7 @@ from rosetta_jax.network import Network
 from rosetta_jax.translation.comparison import density_of, spectra_apart
 from rosetta_jax.translation.responses import harmonics
 from rosetta_jax.translation.rewired import standing
-from rosetta_jax.translation.runs import Held, runs, with_noise
+from rosetta_jax.translation.runs import Held, quiet, runs, with_noise
 from rosetta_jax.translation.translated import SEEN, Compared, Inputs
 
 # Frequencies at which responses are compared, up to so many widths of the peak beside it.
@@ -182,7 +182,9 @@ def _at_rest(both: tuple[_Seen, _Seen], crossing: Crossing, inputs: Inputs) -> d
         ((port, factor),) = inputs[name].items()
         pushed = (WhiteNoise(1.0, ports=(name,)), WhiteNoise(np.abs(factor), ports=(port,)))
         squared = [
-            np.asarray(density_of(_only(each.network, noise), each.point, jnp.asarray(hertz)))
+            np.asarray(
+                density_of(with_noise(quiet(each.network), noise), each.point, jnp.asarray(hertz))
+            )
             for each, noise in zip(both, pushed, strict=True)
         ]
         means = squared[0].mean(axis=1), (squared[1] * reading).mean(axis=1)
@@ -190,12 +192,6 @@ def _at_rest(both: tuple[_Seen, _Seen], crossing: Crossing, inputs: Inputs) -> d
         sizes = [math.sqrt(each[place] / 2) for each in means]
         errors[f"response to {name}"] = Compared(sizes[0], sizes[1], "signal a unit")
     return errors
-
-
-def _only(network: Network, noise: WhiteNoise) -> Network:
-    """The network with this noise and no sensor."""
-    quiet = eqx.tree_at(lambda each: each.sensor, network, None, is_leaf=lambda x: x is None)
-    return with_noise(quiet, noise)
 
 
 def _without_delays(seen: _Seen) -> complex:
