@@ -1,5 +1,7 @@
 """Equilibria and cycles of rungs and networks along their parameters, and where they change their fate."""
 
+from rosetta_jax.bifurcation.attractors import Attractors as Attractors
+from rosetta_jax.bifurcation.attractors import attractors as attractors
 from rosetta_jax.bifurcation.curves import PlaneCurve as PlaneCurve
 from rosetta_jax.bifurcation.curves import curve_of as curve_of
 from rosetta_jax.bifurcation.cycles import CycleBranch as CycleBranch

@@ -63,15 +63,24 @@ def fixed_points(
     """
     of = family(system, ((),), inputs)
     low, high, free = _bounds(of, box)
-    places = qmc.Sobol(int(free.sum()), scramble=False).random(_checks.whole("starts", starts))
-    guess = np.asarray(of.flat(of.network.rung.guess(of.network.nodes)))
-    begun = np.broadcast_to(guess, (len(places), of.size)).copy()
-    begun[:, free] = low[free] + places * (high - low)[free]
+    begun = starts_in(of, box, _checks.whole("starts", starts))
     found, good = (np.asarray(each) for each in _searched(of, jnp.asarray(begun)))
     size = np.where(free, high - low, 1 + np.abs(found[good]).max(axis=0, initial=0.0))
     inside = ((found >= low - _SAME * size) & (found <= high + _SAME * size))[:, free].all(axis=1)
     each = [_described(of, x) for x in _once(found[good & inside], size)]
     return tuple(sorted(each, key=lambda point: float(point.signal[0])))
+
+
+def starts_in(
+    of: Family, box: Mapping[str, tuple[float, float]], starts: int
+) -> Float[np.ndarray, "starts n"]:
+    """Flat states that fill a box evenly; components that it does not name are the rung's own guess."""
+    low, high, free = _bounds(of, box)
+    places = qmc.Sobol(int(free.sum()), scramble=False).random(starts)
+    guess = np.asarray(of.flat(of.network.rung.guess(of.network.nodes)))
+    begun = np.broadcast_to(guess, (len(places), of.size)).copy()
+    begun[:, free] = low[free] + places * (high - low)[free]
+    return begun
 
 
 def _bounds(of: Family, box: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

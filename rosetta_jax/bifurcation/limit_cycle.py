@@ -29,17 +29,24 @@ from rosetta_jax.bifurcation.collocation import (
 from rosetta_jax.bifurcation.cycles import extremes, others
 from rosetta_jax.bifurcation.family import Family, family
 from rosetta_jax.bifurcation.pseudo_arclength import Unknowns, corrected
+from rosetta_jax.bifurcation.settling import Ending, ended, run_of
 from rosetta_jax.network import Network
 from rosetta_jax.system import Rung
 
-# A state has come back where it differs by no more than this, of the range of each component.
-_RETURNED = 0.03
-# A swing of no more than this of its size is none.
-_STILL = 1e-4
-# A swing that falls to less than this within half of what is looked at fades away.
-_FADING = 0.5
-# Passes of the middle that a period may have, and rounds of Newton's method, each on a better mesh.
-_PASSES, _ROUNDS = 24, 4
+# Rounds of Newton's method, each on a better mesh.
+_ROUNDS = 4
+# A multiplier beyond which a run would have left the cycle; symmetries and rounding bring some beside 1.
+_REPELS = 1.01
+_OPEN = (
+    "let it `settle` longer; if that does not help the orbit is quasi-periodic or chaotic (rj.lyapunov_exponent "
+    "tells) and has no period."
+)
+_NO_CYCLE = {
+    Ending.unbounded: "`system` left all bounds while it settled: take a smaller `dt`.",
+    Ending.rest: "`system` settles at rest and has no cycle there: move a parameter beyond its Hopf point "
+    "(rj.bifurcation.continuation finds it), or give another `start`.",
+    Ending.open: f"`system` does not come back to where it was: {_OPEN}",
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,6 +73,11 @@ class Cycle:
     def stable(self) -> bool:
         """Whether all multipliers but the trivial one lie within the unit circle."""
         return bool(np.abs(others(self.multipliers)).max(initial=0.0) < 1)
+
+    @property
+    def repelling(self) -> bool:
+        """Whether perturbations grow clearly, so that no run settles on it."""
+        return bool(np.abs(others(self.multipliers)).max(initial=0.0) > _REPELS)
 
     @property
     def attraction(self) -> float:
@@ -103,7 +115,13 @@ def limit_cycle(
     of = family(system, ((),), inputs)
     if of.delayed:
         raise ValueError("`system` has delays: its cycles are not followed, simulate it instead.")
-    return cycle_near(of, *settled(of, start, settle, dt, intervals))
+    cycle = cycle_near(of, *settled(of, start, settle, dt, intervals))
+    if cycle.repelling:
+        raise ValueError(
+            f"`system` does not settle on the cycle of {cycle.period:g} s that it passed by, which repels "
+            f"(multiplier {np.abs(others(cycle.multipliers)).max():.3g}): {_OPEN}"
+        )
+    return cycle
 
 
 def settled(
@@ -115,14 +133,11 @@ def settled(
     """
     settle, dt = _checks.known("settle", settle, "s"), _checks.known("dt", dt, "s")
     x = of.flat(of.network.start() if start is None else start)
-    steps = round(settle / dt)
-    times = dt * np.arange(steps // 2)
-    states = np.asarray(_run(of, x, jnp.asarray(dt, x.dtype), steps - steps // 2, steps // 2))
-    signal = np.asarray(jax.vmap(lambda x: of.signal(x, jnp.zeros(1)))(jnp.asarray(states)))
-    begin, end = _one_turn(times, states, signal[:, np.argmax(np.ptp(signal, axis=0))])
-    shares = np.linspace(begin, end, intervals * DEGREE, endpoint=False)
-    places = np.stack([np.interp(shares, times, each) for each in states.T], axis=1)
-    return places.reshape(intervals, DEGREE, -1), end - begin
+    states = np.asarray(run_of(of, x[None], settle, dt)[0])
+    ending, turn = ended(of, states, dt)
+    if turn is None:
+        raise ValueError(_NO_CYCLE[ending])
+    return turn.places(states, intervals * DEGREE).reshape(intervals, DEGREE, -1), turn.period
 
 
 def cycle_near(of: Family, places: Any, period: float, value: float = 0.0) -> Cycle:
@@ -153,53 +168,6 @@ def phase_response(cycle_of: Family, mesh: Array, places: Places, period: Scalar
     z = unknowns(places, period, jnp.zeros_like(period))
     problem = Orbit(cycle_of, mesh, slopes_of(mesh, whole(places)), period)
     return 2 * jnp.pi / period * problem.adjoint(z)
-
-
-@eqx.filter_jit
-@full_precision
-def _run(of: Family, x: Array, dt: Scalar, dropped: int, kept: int) -> Float[Array, "times n"]:
-    """The states at the end of a run, by classical Runge-Kutta steps."""
-    places = jnp.asarray([0.0, 0.5, 0.5, 1.0], x.dtype)
-    weights = jnp.asarray([1 / 6, 1 / 3, 1 / 3, 1 / 6], x.dtype)
-
-    def step(x: Array, _: None) -> tuple[Array, Array]:
-        def stage(carry: tuple[Array, Array], at: tuple[Scalar, Scalar]) -> tuple[Any, None]:
-            slope, total = carry
-            slope = of.drift(x + at[0] * dt * slope, jnp.zeros(1, x.dtype))
-            return (slope, total + at[1] * slope), None
-
-        still = jnp.zeros_like(x)
-        (_, total), _ = jax.lax.scan(stage, (still, still), (places, weights))
-        return x + dt * total, x
-
-    x = jax.lax.fori_loop(0, dropped, lambda _, x: step(x, None)[0], x)
-    return jax.lax.scan(step, x, None, length=kept)[1]
-
-
-def _one_turn(times: np.ndarray, states: np.ndarray, signal: np.ndarray) -> tuple[float, float]:
-    """When a run last turned: the two last passes of the middle at which all components were the same."""
-    if not np.isfinite(states).all():
-        raise ValueError("`system` left all bounds while it settled: take a smaller `dt`.")
-    middle, swing = (signal.max() + signal.min()) / 2, np.ptp(signal)
-    earlier, later = (np.ptp(half) for half in np.array_split(signal, 2))
-    if swing <= _STILL * np.abs(signal).max() or later < _FADING * earlier:
-        raise ValueError(
-            "`system` settles at rest and has no cycle there: move a parameter beyond its Hopf point "
-            "(rj.bifurcation.continuation finds it), or give another `start`."
-        )
-    up = np.flatnonzero((signal[:-1] < middle) & (signal[1:] >= middle))[-_PASSES:]
-    share = (middle - signal[up]) / (signal[up + 1] - signal[up])
-    passes = times[up] + share * (times[1] - times[0])
-    there = states[up] + share[:, None] * (states[up + 1] - states[up])
-    size = np.where(np.ptp(states, axis=0) > 0, np.ptp(states, axis=0), 1.0)
-    for earlier in range(len(up) - 2, -1, -1):
-        if np.abs((there[earlier] - there[-1]) / size).max() < _RETURNED:
-            return float(passes[earlier]), float(passes[-1])
-    raise ValueError(
-        f"`system` does not come back to where it was within the last {len(up)} passes of its middle: let it "
-        "`settle` longer; if that does not help the orbit is quasi-periodic or chaotic (rj.lyapunov_exponent "
-        "tells) and has no period."
-    )
 
 
 @eqx.filter_jit

@@ -81,6 +81,7 @@ def to_phase(
             "link to link; leave the phase out, or keep the rung."
         )
     turns = turns_of(network, start, settle, dt)
+    _refuse_repelling(turns)
     omega = np.array([2 * np.pi * turn.cycle.frequency for turn in turns])
     mean = turns[len(turns) // 2]
     averaged = np.sum(mean.heard.conj() * mean.sent, axis=0)
@@ -100,12 +101,25 @@ def to_phase(
         plain(source, target, network.nodes),
         "the phase of its limit cycle",
         ("frequency", "phase response", "averaged coupling", "delays"),
-        f"where coupling and inputs move the phase by far less than the cycle attracts, {slowest:.3g} 1/s",
+        f"where coupling and inputs move the phase by far less than the cycle attracts, {slowest:.3g} 1/s; of "
+        "several cycles it is the one that `start` leads to (rj.bifurcation.attractors counts them)",
         signal,
         inputs,
         _errors(network, target, signal, turns) if measured else {},
         turns,
     )
+
+
+def _refuse_repelling(turns: list[Turn]) -> None:
+    """Raises `ValueError` where a node's cycle is none on which it stays."""
+    for node, turn in enumerate(turns):
+        if turn.cycle.repelling:
+            raise ValueError(
+                f"`source`: the cycle of {turn.cycle.period:g} s of node {node} repels, so that a phase on it "
+                "means nothing: the orbit is chaotic or quasi-periodic, or settles elsewhere. "
+                "rj.bifurcation.attractors says on what it ends from many starts; give one of them as `start`, or "
+                "keep the rung."
+            )
 
 
 def _own(network: Network, turns: list[Turn]) -> np.ndarray:
