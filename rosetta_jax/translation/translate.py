@@ -7,7 +7,7 @@ path that does not exist, or does not hold where the source stands, says why and
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -87,7 +87,7 @@ _REFUSED: dict[tuple[type, type], str] = {
 
 def translate(
     source: Rung | Network | SpikingNetwork,
-    target: type | Sequence[type],
+    target: Any,
     **options: Any,
 ) -> Translation:
     """A rung or network carried to another rung, with what is kept and the error that was measured.
@@ -105,7 +105,7 @@ def translate(
     """
     wanted = "an rj.Network, a rung or an rj.translation.SpikingNetwork"
     _checks.instance("source", source, (Rung, Network, SpikingNetwork), wanted)
-    first, *others = target if isinstance(target, Sequence) else (target,)
+    first, *others = target if isinstance(target, (tuple, list)) else (target,)
     found = _one_way(source, first, options)
     measured = {name: value for name, value in options.items() if name == "measured"}
     for each in others:
@@ -113,7 +113,14 @@ def translate(
     return found
 
 
-def _one_way(source: Any, target: type, options: dict[str, Any]) -> Translation:
+def _one_way(source: Any, target: Any, options: dict[str, Any]) -> Translation:
+    if not isinstance(target, type):
+        kind = type(target).__name__
+        raise ValueError(
+            f"`target` must be the class of a rung, rj.{kind}, not one with values: these are what is found."
+            if isinstance(target, Rung)
+            else f"`target` must be the class of a rung, rj.StuartLandau say, got {target!r}."
+        )
     rung = rung_of(source)
     way = _BETWEEN.get((type(rung), target))
     if way is None and isinstance(rung, Rung):

@@ -220,6 +220,7 @@ def test_forcing_travels_to_the_target():
     ("source", "target", "options", "message"),
     [
         (rj.PhaseOscillator(), rj.StuartLandau, {}, "an amplitude that was left out"),
+        (rj.JansenRit(), "stuart-landau", {}, r"must be the class of a rung.*'stuart-landau'"),
         (rj.JansenRit(), rj.NMM2, {}, r"from JansenRit to NMM2.*rj\.StuartLandau"),
         (rj.StuartLandau(alpha=-1.0), rj.PhaseOscillator, {}, r"below onset \(alpha = -1\)"),
         (rj.JansenRit(bias=220.0), rj.HarmonicOscillator, {}, r"2 modes grow.*rj\.StuartLandau"),
@@ -286,3 +287,8 @@ def test_noise_that_a_phase_cannot_take_is_refused():
     brain = rj.alone(rj.JansenRit(bias=220.0), noise=rj.PowerLawNoise(1.0, 1.0))
     with pytest.raises(ValueError, match=r"`source.noise`, PowerLawNoise, has no density at zero"):
         rj.translate(brain, rj.PhaseOscillator)
+
+
+def test_a_target_with_values_is_named():
+    with pytest.raises(ValueError, match=r"class of a rung, rj\.StuartLandau, not one with values"):
+        rj.translate(rj.JansenRit(), rj.StuartLandau())
