@@ -56,7 +56,8 @@ def parameter(
     """Declare a parameter field of a module, with the metadata that tables and labels read.
 
     The value becomes a strong inexact array, `()` shared or `(nodes,)` regional. Outside of its `span` it
-    can only be meant in another unit, milliseconds for seconds say, and is refused.
+    can only be meant in another unit, milliseconds for seconds say, and is refused. With a `default` of None it
+    may be left out.
     """
     support = Real() if support is None else support
     info = ParameterInfo(unit, symbol, description, source, support, span)
@@ -65,6 +66,8 @@ def parameter(
 
 
 def _numbers_or_as_is(value: Any) -> Any:
+    if value is None:
+        return value
     # What is no number is refused by `check_parameters`, which knows the parameter's name.
     try:
         return _checks.as_float_array(value)
@@ -80,6 +83,8 @@ def check_parameters(module: eqx.Module) -> None:
             continue
         name = f"{type(module).__name__}.{field.name}"
         value = getattr(module, field.name)
+        if value is None and field.default is None:
+            continue
         if not isinstance(value, jax.Array):
             value = _checks.as_float_array(value, name)
         if value.ndim > 1:

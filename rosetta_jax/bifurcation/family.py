@@ -23,7 +23,7 @@ import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Channels, Float
-from rosetta_jax.network import Network, as_network
+from rosetta_jax.network import Network, lifted, looped
 from rosetta_jax.network.links import Amplitudes, Links, carried, delayed_by
 from rosetta_jax.parameters import get, paths, replace
 from rosetta_jax.rungs import PhaseOscillator
@@ -56,7 +56,8 @@ class Family(eqx.Module):
     @property
     def delayed(self) -> bool:
         """Whether links take time."""
-        return self.network.connectome.lengths is not None and self.network.nodes > 1
+        looped = self.network.self_gain is not None
+        return looped or (self.network.connectome.lengths is not None and self.network.nodes > 1)
 
     def values_of(self, number: int) -> Array:
         """The value that a parameter has in the family's own network."""
@@ -69,7 +70,7 @@ class Family(eqx.Module):
             for value, names in zip(values, self.paths, strict=True)
             for path in names
         }
-        return replace(self.network, changes)
+        return looped(replace(self.network, changes))
 
     def state(self, x: Flat) -> Any:
         """A flat state as the rung's own, `(nodes,)` a component."""
@@ -140,7 +141,7 @@ def family(system: Network | Rung, parameters: Sequence[Parameter], inputs: Any 
     is not there, `TypeError` for what is no system, and `ValueError` for phase oscillators, which have no fixed
     point.
     """
-    network = as_network(system)
+    network = lifted(system)
     if isinstance(network.rung, PhaseOscillator):
         raise ValueError(
             "`system`: phases rotate and have no fixed point; rj.linear.locked_state finds the state in which "

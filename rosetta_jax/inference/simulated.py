@@ -21,7 +21,7 @@ from rosetta_jax import _checks, observe
 from rosetta_jax._types import Array, Float, Int, Pairwise, PRNGKeyArray, Scalar, Spectrum
 from rosetta_jax.inference.curves import Curve
 from rosetta_jax.inference.route import CurvePrediction, Model, Prediction, Route
-from rosetta_jax.network import Network, as_network
+from rosetta_jax.network import Network, as_network, lifted, looped
 from rosetta_jax.network.network import delay_bounds
 from rosetta_jax.network.transport import formulate, transport
 from rosetta_jax.network.transport.slices import CHUNK
@@ -81,12 +81,16 @@ class Simulated(Route):
                 f"the loss asks for {highest:g} Hz, but signals kept every {self.interval:g} s are good "
                 f"to {limit:g} Hz: lower `save_every`, or leave out the higher bins."
             )
-        whole: list[Model] = [m if isinstance(m, Curve) else as_network(m) for m in models]
+        whole: list[Model] = [m if isinstance(m, Curve) else lifted(m) for m in models]
         networks = [model for model in whole if isinstance(model, Network)]
-        longest = max((n.max_delay or _ROOM * delay_bounds(n)[1] for n in networks), default=0.0)
+        spans = [delay_bounds(looped(network)) for network in networks]
+        longest = max(
+            (n.max_delay or _ROOM * span[1] for n, span in zip(networks, spans, strict=True)),
+            default=0.0,
+        )
         if not longest:
             return whole
-        least = min(n.min_delay or delay_bounds(n)[0] / _ROOM for n in networks)
+        least = min(n.min_delay or span[0] / _ROOM for n, span in zip(networks, spans, strict=True))
         bounds = {
             "max_delay": longest,
             "min_delay": least if least > (CHUNK + 1) * self.dt else None,

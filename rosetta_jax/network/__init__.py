@@ -10,6 +10,9 @@ from rosetta_jax.network.coupling import Diffusive as Diffusive
 from rosetta_jax.network.coupling import PhaseCoupling as PhaseCoupling
 from rosetta_jax.network.network import Network as Network
 from rosetta_jax.network.network import alone as alone
-from rosetta_jax.network.network import as_network as as_network
 from rosetta_jax.network.network import delay_bounds as delay_bounds
 from rosetta_jax.network.network import delays_known as delays_known
+from rosetta_jax.network.network import lifted as lifted
+from rosetta_jax.network.self_loop import as_network as as_network
+from rosetta_jax.network.self_loop import looped as looped
+from rosetta_jax.network.self_loop import looped_members as looped_members

@@ -85,8 +85,8 @@ class Connectome(eqx.Module):
         return self.weights.shape[0]
 
     def strengths(self) -> Nodal:
-        """The sum of the weights into each node, `s_i = sum_j C_ij`."""
-        return self.weights.sum(axis=1)
+        """The sum of the weights into each node from others, `s_i = sum_j C_ij`."""
+        return self.weights.sum(axis=1) - self.weights.diagonal()
 
     def normalised(self, kind: str = "eigenvalue") -> "Connectome":
         """The connectome with scaled weights: `eigenvalue`, `rows`, `mean` or `maximum`.

@@ -1,11 +1,11 @@
-r"""A network: a rung wired by a connectome, with coupling, delays, noise, drive, field and sensor.
+r"""A network: a rung wired by a connectome, with coupling, delays, noise, drive, field, sensor and blood.
 
 For node `i`, with the rung's vector field $f$ and inputs $u$ at its ports,
 
 .. math::
     \dot x_i = f(x_i, u_i), \qquad
-    u_i = G\,\mathrm{receive}\Big[\mathrm{combine}\big(\textstyle\sum_j C_{ij} s_j(t-\tau_{ij}),
-    s_i\big)\Big] + f_i(t) + \lambda_i\cdot E(t) + \eta_i(t)
+    u_i = \mathrm{receive}\Big[G\,\mathrm{combine}\big(\textstyle\sum_j C_{ij} s_j(t-\tau_{ij}), s_i\big)
+    + g_i s_i(t - d_i)\Big] + f_i(t) + \lambda_i\cdot E(t) + \eta_i(t)
 
 with $s = \mathrm{send}(x, \text{outside inputs})$ and $\tau_{ij} =
 \text{length}_{ij}/\text{speed}$.
@@ -23,6 +23,7 @@ from rosetta_jax.forcing import Drive, Field, Forcing, Noise, Sum, inputs_of
 from rosetta_jax.network.connectome import Connectome, unconnected
 from rosetta_jax.network.coupling import COUPLINGS, Coupling
 from rosetta_jax.network.links import Links, carried, turned
+from rosetta_jax.observe import BalloonWindkessel
 from rosetta_jax.parameters import check_parameters, parameter
 from rosetta_jax.priors import NonNegative, Positive
 from rosetta_jax.system import Rung, add_inputs, ports
@@ -40,7 +41,9 @@ class Network(eqx.Module):
     the ports they name; both may be sums; `sensor`, a noise added to every signal; `max_delay` (s): the
     longest delay that a march must be able to hold, needed only where lengths or speed are traced; `min_delay`
     (s): the shortest that will occur there, which lets a march read for eight steps at once where it is longer.
-    A run with a delay outside of these fails and says so.
+    A run with a delay outside of these fails and says so. `self_gain` g and `self_delay` d (s) add each region's
+    own delayed return, a loop through the thalamus say (`rosetta_jax.network.self_loop`). `bold`, haemodynamics
+    that the rung's `activity` drives, such as `rj.BalloonWindkessel()`, makes the BOLD signal.
 
     Raises `ValueError` for white noise at a port in which the rung is not linear, an unknown port,
     or a parameter that is neither `()` nor `(nodes,)`.
@@ -53,6 +56,7 @@ class Network(eqx.Module):
     drive: Drive | Sum | None
     field: Field | Sum | None
     sensor: Noise | None
+    bold: BalloonWindkessel | None
     max_delay: float | None = eqx.field(static=True)
     min_delay: float | None = eqx.field(static=True)
     gain: Parameter = parameter(
@@ -65,6 +69,21 @@ class Network(eqx.Module):
         support=Positive(),
         span=(0.03, 500.0),
         source="5 to 10 m/s, Castaldo et al. 2512.10982",
+    )
+    self_gain: Parameter | None = parameter(
+        None,
+        unit="1",
+        symbol="g",
+        description="gain of each region's own delayed return",
+    )
+    self_delay: Parameter | None = parameter(
+        None,
+        unit="s",
+        symbol="d",
+        description="delay of each region's own return",
+        support=NonNegative(),
+        span=(0.0, 2.0),
+        source="about 0.085 s through the thalamus, Robinson et al. 2002",
     )
 
     def __init__(
@@ -80,17 +99,23 @@ class Network(eqx.Module):
         sensor: Noise | None = None,
         max_delay: float | None = None,
         min_delay: float | None = None,
+        self_gain: Any = None,
+        self_delay: Any = None,
+        bold: BalloonWindkessel | None = None,
     ):
-        _check_parts(rung, connectome, noise, drive, field, sensor)
+        _check_parts(rung, connectome, noise, drive, field, sensor, bold)
         self.rung = rung
         self.connectome = connectome
         self.coupling = _as_coupling(rung.coupling if coupling is None else coupling)
         self.gain = gain
         self.speed = speed
+        self.self_gain = self_gain
+        self.self_delay = self_delay
         self.noise = noise
         self.drive = drive
         self.field = field
         self.sensor = sensor
+        self.bold = bold
         self.max_delay = None if max_delay is None else _checks.known("max_delay", max_delay, "s")
         self.min_delay = (
             None if min_delay is None else _checks.known("min_delay", min_delay, "s", zero=True)
@@ -98,6 +123,7 @@ class Network(eqx.Module):
 
     def __check_init__(self):
         check_parameters(self)
+        _check_loop(self)
         if self.speed.ndim != 0:
             raise ValueError(
                 f"`speed` must be one number, got shape {self.speed.shape}: scale `lengths` instead."
@@ -181,6 +207,10 @@ class Network(eqx.Module):
         """What an electrode sees of each node, without sensor noise."""
         return self.rung.signal(state, outside)
 
+    def activity(self, state: Any, outside: Any) -> Nodal:
+        """What drives the blood flow of each node."""
+        return self.rung.activity(state, outside)
+
     def vector_field(self, t: Scalar, state: Any, arriving: Channels, outside: Any) -> Any:
         """The time derivative of all nodes, given what arrives and the inputs from outside."""
         combined = self.coupling.combine(
@@ -198,12 +228,14 @@ def alone(
     noise: Noise | None = None,
     drive: Drive | Sum | None = None,
     field: Field | Sum | None = None,
+    bold: BalloonWindkessel | None = None,
 ) -> Network:
     """`nodes` unconnected nodes of a rung, as the network that every engine takes."""
-    return Network(rung, unconnected(nodes), gain=0.0, noise=noise, drive=drive, field=field)
+    wires = unconnected(nodes)
+    return Network(rung, wires, gain=0.0, noise=noise, drive=drive, field=field, bold=bold)
 
 
-def as_network(system: Rung | Network) -> Network:
+def lifted(system: Rung | Network) -> Network:
     """A network as it is; a bare rung lifted to one node, or to as many as its parameters have."""
     if isinstance(system, Network):
         return system
@@ -215,7 +247,9 @@ def as_network(system: Rung | Network) -> Network:
     )
 
 
-def _check_parts(rung: Any, connectome: Any, noise: Any, drive: Any, field: Any, sensor: Any):
+def _check_parts(
+    rung: Any, connectome: Any, noise: Any, drive: Any, field: Any, sensor: Any, bold: Any
+) -> None:
     """Raise where a part of a network is something else."""
     _checks.instance("rung", rung, Rung, "a Rung such as rj.StuartLandau()")
     _checks.instance("connectome", connectome, Connectome, "rj.Connectome(weights, lengths)")
@@ -229,6 +263,7 @@ def _check_parts(rung: Any, connectome: Any, noise: Any, drive: Any, field: Any,
         ),
         ("field", field, (Field, Sum), "rj.Field(strength, waveform)"),
         ("sensor", sensor, Noise, "a noise such as rj.WhiteNoise(sigma)"),
+        ("bold", bold, BalloonWindkessel, "haemodynamics such as rj.BalloonWindkessel()"),
     ):
         if part is not None:
             _checks.instance(name, part, kind, wanted)
@@ -247,6 +282,14 @@ def _regional_parameters(module: eqx.Module) -> list[tuple[str, Any]]:
         for path in parameters.paths(module)
         if parameters.info(module, path) is not None
     ]
+
+
+def _check_loop(network: Network) -> None:
+    if (network.self_gain is None) != (network.self_delay is None):
+        missing = "self_gain" if network.self_gain is None else "self_delay"
+        raise ValueError(
+            f"`{missing}` is needed: a loop has a gain and a delay (s), give both or neither."
+        )
 
 
 def _check_phase(network: Network) -> None:
@@ -299,4 +342,4 @@ def delay_bounds(network: Network) -> tuple[float, float]:
     return (float(lengths.min()), float(lengths.max())) if linked.any() else (0.0, 0.0)
 
 
-__all__ = ["Network", "alone", "as_network", "delay_bounds", "delays_known"]
+__all__ = ["Network", "alone", "delay_bounds", "delays_known", "lifted"]

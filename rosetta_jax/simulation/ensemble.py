@@ -15,18 +15,20 @@ from jax.sharding import Mesh, PartitionSpec
 from rosetta_jax import _checks, parameters
 from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Float, Key, PRNGKeyArray, Scalar
-from rosetta_jax.network import Network, as_network, delays_known
+from rosetta_jax.network import Network, delays_known, lifted, looped_members
 from rosetta_jax.network.transport import Formulation, formulate
+from rosetta_jax.observe import BalloonState
 from rosetta_jax.observe.streaming import Reduction
 from rosetta_jax.results import progress
 from rosetta_jax.simulation.march import Kept, Plan, march, march_lanes
 from rosetta_jax.simulation.planning import (
     Request,
+    check_haemodynamics,
     check_past,
     check_step,
+    given_back,
     key_for,
     requested,
-    words,
 )
 from rosetta_jax.simulation.solution import Solution
 from rosetta_jax.system import Rung
@@ -51,6 +53,7 @@ def ensemble(
     reduce: Mapping[str, Reduction] | None = None,
     solver: diffrax.AbstractSolver | None = None,
     past: Callable[[Scalar], Any] | None = None,
+    haemodynamics: BalloonState | None = None,
     delays: str = "interpolated",
     transport: str | None = None,
     block: int | None = None,
@@ -69,7 +72,7 @@ def ensemble(
     keys for equal noise); a mapping that is empty takes one member a key. All else is as in `rj.simulate`, and
     each member gives what `rj.simulate` of it alone gives with its key, to rounding.
 
-    Returns a `Solution` with members in front: `signal` (members, time, nodes), `reduced` likewise, and `status`
+    Returns a `Solution` with members in front: `signal` (members, time, nodes), `bold`, `reduced` likewise, and `status`
     one a member. A member that fails leaves the others alone.
 
     Members that share weights, lengths and speed are marched in groups of `group` lanes (16 or 8 on a CPU, all on
@@ -82,13 +85,16 @@ def ensemble(
     Raises `KeyError` for a path that is not there, and `ValueError` as `rj.simulate` does, for values of different
     numbers of members, and for values that do not fit.
     """
-    network = as_network(system)
+    network = lifted(system)
     request = requested(network, duration, dt, transient, save, save_every, reduce)
     check_step(network, request.dt, solver)
     if past is not None:
         check_past(network, past)
+    if haemodynamics is not None:
+        check_haemodynamics(network, haemodynamics)
     values = _checked(network, members)
     keys = _keys(network, values, key)
+    network, values = looped_members(network, values)
     together = not any(path == "speed" or path.startswith("connectome.") for path in values)
     lanes = _group(group, together, network, keys.shape[0])
     if together:
@@ -102,6 +108,7 @@ def ensemble(
         plan=plan,
         formulation=formulation,
         past=past,
+        haemodynamics=haemodynamics,
         together=together,
         group=lanes,
         devices=None if devices is None or len(devices) < 2 else tuple(devices),
@@ -113,9 +120,7 @@ def ensemble(
     size = _chunk(chunk, request, running, keys.shape[0])
     kept = _in_chunks(running, values, keys, size, show_progress)
     settings = request.settings(network, solver, formulation)
-    return Solution(
-        request.times, kept.signal, kept.states, kept.reduced, kept.status, words(keys), settings
-    )
+    return given_back(request, kept, keys, settings)
 
 
 class _Running(eqx.Module):
@@ -125,6 +130,7 @@ class _Running(eqx.Module):
     plan: Plan
     formulation: Formulation
     past: Callable[[Scalar], Any] | None
+    haemodynamics: BalloonState | None
     dt: Float[Array, ""]
     together: bool = eqx.field(static=True)
     group: int = eqx.field(static=True)
@@ -151,11 +157,20 @@ class _Running(eqx.Module):
                 self.plan,
                 self.formulation,
                 self.past,
+                self.haemodynamics,
             )
 
         def alone(values: dict[str, Array], key: PRNGKeyArray) -> Kept:
             member = parameters.replace(self.network, values)
-            return march(member, self.dt, key, self.plan, self.formulation, self.past)
+            return march(
+                member,
+                self.dt,
+                key,
+                self.plan,
+                self.formulation,
+                self.past,
+                self.haemodynamics,
+            )
 
         return jax.vmap(alone)(values, keys)
 

@@ -121,6 +121,10 @@ def _one_way(source: Any, target: Any, options: dict[str, Any]) -> Translation:
             if isinstance(target, Rung)
             else f"`target` must be the class of a rung, rj.StuartLandau say, got {target!r}."
         )
+    if getattr(source, "self_gain", None) is not None:
+        raise ValueError(
+            "`source` has loops (`self_gain`), which are not carried to other rungs: leave them out."
+        )
     rung = rung_of(source)
     way = _BETWEEN.get((type(rung), target))
     if way is None and isinstance(rung, Rung):
