@@ -11,6 +11,9 @@ from rosetta_jax import linear as linear
 from rosetta_jax import observe as observe
 from rosetta_jax import synthetic as synthetic
 from rosetta_jax import translation as translation
+from rosetta_jax.edges import PerLink as PerLink
+from rosetta_jax.edges import ShapedLinks as ShapedLinks
+from rosetta_jax.edges import homotopic as homotopic
 from rosetta_jax.forcing import Constant as Constant
 from rosetta_jax.forcing import Field as Field
 from rosetta_jax.forcing import FunctionDrive as FunctionDrive

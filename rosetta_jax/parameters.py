@@ -244,18 +244,19 @@ class FreeParameters(eqx.Module):
     def _counts(self) -> list[int]:
         return [kind.count(get(self.tree, path), self._nodes) for path, kind in self.free.items()]
 
-    def values(self, vector: Float[Array, " size"]) -> dict[str, Array]:
-        """The parameters at a vector of plain coordinates, by path."""
+    def values(self, vector: Float[Array, " size"], tree: PyTree | None = None) -> dict[str, Array]:
+        """The parameters of a tree (by default the one given at the start) at plain coordinates, by path."""
+        tree = self.tree if tree is None else tree
         values, at = {}, 0
         for (path, kind), count in zip(self.free.items(), self._counts, strict=True):
-            old = get(self.tree, path)
+            old = get(tree, path)
             values[path] = kind.expand(vector[at : at + count], old).astype(old.dtype)
             at += count
         return values
 
     def apply(self, vector: Float[Array, " size"], tree: PyTree | None = None) -> PyTree:
         """The tree (by default the one given at the start) with its free parameters set."""
-        return replace(self.tree if tree is None else tree, self.values(vector))
+        return replace(self.tree if tree is None else tree, self.values(vector, tree))
 
     def vector(self, tree: PyTree | None = None) -> Float[Array, " size"]:
         """The plain coordinates of a tree's present values. Raises where one cannot be reached."""

@@ -27,7 +27,7 @@ LAYERS = (
     "rungs | forcing | observe",
     "system | optimise",
     "parameters | results",
-    "regional",
+    "regional | edges",
     "priors | _kernel",
     "_types | _checks | _precision | _holdable | _desikan_killiany",
 )

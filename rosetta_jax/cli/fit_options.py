@@ -22,6 +22,7 @@ class PresetName(StrEnum):
     harmonic = "harmonic"
     stuart_landau = "stuart-landau"
     jansen_rit = "jansen-rit"
+    thalamic_loop = "thalamic-loop"
 
 
 class MethodName(StrEnum):

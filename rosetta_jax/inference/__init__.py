@@ -9,10 +9,16 @@ from rosetta_jax.inference.fit import fit as fit
 from rosetta_jax.inference.judgement import LEFT_OUT as LEFT_OUT
 from rosetta_jax.inference.judgement import Judgement as Judgement
 from rosetta_jax.inference.judgement import Scores as Scores
+from rosetta_jax.inference.likelihoods import FisherLoss as FisherLoss
+from rosetta_jax.inference.likelihoods import WhittleLoss as WhittleLoss
+from rosetta_jax.inference.likelihoods import WishartLoss as WishartLoss
+from rosetta_jax.inference.likelihoods import degrees_of_freedom as degrees_of_freedom
+from rosetta_jax.inference.likelihoods import effective_samples as effective_samples
 from rosetta_jax.inference.losses import ConnectivityLoss as ConnectivityLoss
 from rosetta_jax.inference.losses import Loss as Loss
 from rosetta_jax.inference.losses import SpectrumLoss as SpectrumLoss
 from rosetta_jax.inference.losses import SumOfLosses as SumOfLosses
+from rosetta_jax.inference.measures import cohort_curve as cohort_curve
 from rosetta_jax.inference.measures import correlation_db as correlation_db
 from rosetta_jax.inference.measures import map_correlation as map_correlation
 from rosetta_jax.inference.measures import paired_difference as paired_difference

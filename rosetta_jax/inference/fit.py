@@ -26,18 +26,18 @@ from rosetta_jax.network import Network
 from rosetta_jax.optimise import Descent, LevenbergMarquardt, Method, Objective, descend
 from rosetta_jax.parameters import FreeParameters, info, replace
 from rosetta_jax.priors import FreeParameter
-from rosetta_jax.results import load_arrays, progress, provenance, save_arrays, summarise
+from rosetta_jax.results import Status, load_arrays, progress, provenance, save_arrays, summarise
 from rosetta_jax.system import Rung
 
 
 class FitResult(eqx.Module):
     """What a fit found. People lead: `(people, ...)`, also where there is one.
 
-    `values`: the best parameters by path, each `(people,)` or `(people, nodes)`; `losses` and `status`
-    (people,) of the best start; `all_losses`, `all_status` (people, starts) and `all_vectors` (people, starts,
-    size) of every start; `history` (iterations, people, starts), the best loss after each iteration, and
-    `slopes` the norm of its gradient where it was last evaluated;
-    `units` and `symbols` by path; `metadata`, provenance and times.
+    `values`: the best parameters by path, each `(people,)`, `(people, nodes)` or, of links, `(people, nodes,
+    nodes)`; `losses` and `status` (people,) of the best start; `all_losses`, `all_status` (people, starts) and
+    `all_vectors` (people, starts, size) of every start; `history` (iterations, people, starts), the best loss
+    after each iteration, and `slopes` the norm of its gradient where it was last evaluated; `units` and `symbols`
+    by path; `metadata`, provenance and times. People who were pooled count as one in all but `values`.
     """
 
     values: dict[str, np.ndarray]
@@ -67,7 +67,7 @@ class FitResult(eqx.Module):
 
     def model(self, template: Model, person: int = 0) -> Model:
         """`template` with the parameters found for one person."""
-        people = len(self.losses)
+        people = len(next(iter(self.values.values())))
         if not 0 <= person < people:
             raise ValueError(f"`person` must lie between 0 and {people - 1}, got {person}.")
         return _placed(template, {path: value[person] for path, value in self.values.items()})
@@ -117,6 +117,7 @@ def fit(
     method: Method | None = None,
     route: Route | None = None,
     prior_weight: float = 1e-3,
+    pooled: bool = False,
     show_progress: bool = True,
     name: str = "fit",
 ) -> FitResult:
@@ -125,7 +126,8 @@ def fit(
     Minimises $L(u) + w \sum_k u_k^2$ over the plain coordinates `u` of the free parameters (those with a
     prior), with `prior_weight` w. Give a sequence of models and one of losses for many people: they must
     differ in array values only. The first start is the model as given, the others are drawn
-    from the priors with `key` (by default key 0). `method` is `LevenbergMarquardt()` or
+    from the priors with `key` (by default key 0). `pooled` fits one vector to all people, each with their own
+    connectome, by the mean of their losses. `method` is `LevenbergMarquardt()` or
     `GradientDescent()`. `route` is `Theory()`, exact linear response, by default, or `Simulated(duration)`, which
     marches the network and takes gradients through every step.
 
@@ -155,13 +157,18 @@ def fit(
     people = len(models)
     data, static = _stacked(list(zip(models, losses, jnp.arange(people), strict=True)))
     paths = jax.random.fold_in(key, 2**31)
-    objective = _objective(parameters, route, static, prior_weight, paths)
+    objective = _objective(parameters, route, static, paths)
     growth = _growth(route, data, static, paths, show_progress)
-    begin = _starts(parameters, models, key, starts)
-    which = jnp.repeat(jnp.arange(people, dtype=jnp.int32), starts)
+    lanes = models
+    if pooled:
+        objective, lanes = _pooled(objective), models[:1]
+        data = jax.tree.map(lambda leaf: leaf[None], data)
+    objective = _with_prior(objective, parameters, prior_weight)
+    begin = _starts(parameters, lanes, key, starts)
+    which = jnp.repeat(jnp.arange(len(lanes), dtype=jnp.int32), starts)
     descent = descend(
         objective,
-        begin.reshape(people * starts, -1),
+        begin.reshape(len(lanes) * starts, -1),
         data,
         which,
         method,
@@ -174,15 +181,15 @@ def fit(
         "method": type(method).__name__,
         "route": str(route),
         "gradient_growth": growth,
+        "pooled": people if pooled else 0,
     }
-    return _result(parameters, descent, people, starts, more)
+    return _result(parameters, descent, models, starts, more)
 
 
 def _objective(
     parameters: FreeParameters,
     route: Route,
     static: PyTree,
-    prior_weight: float,
     paths: PRNGKeyArray,
 ) -> Objective:
     """The loss and the status of a vector for one person, whose arrays are `data` and the rest `static`."""
@@ -194,14 +201,36 @@ def _objective(
 
     def residuals(vector: Array, data: PyTree) -> Array:
         loss, prediction = predicted(vector, data)
-        weight = jnp.sqrt(jnp.asarray(prior_weight, vector.dtype))
-        prior = weight * parameters.prior_residual(vector)
-        return jnp.concatenate([loss.residual(prediction), prior])
+        return loss.residual(prediction)
 
     def status(vector: Array, data: PyTree) -> Array:
         return predicted(vector, data)[1].status
 
     return Objective(residuals, status)
+
+
+def _pooled(each: Objective) -> Objective:
+    """The mean of the losses of all people at one vector; `data` has a leading axis of people."""
+
+    def residuals(vector: Array, data: PyTree) -> Array:
+        found = jax.lax.map(lambda data: each.residuals(vector, data), data)
+        return found.reshape(-1) / jnp.sqrt(found.shape[0]).astype(found.dtype)
+
+    def status(vector: Array, data: PyTree) -> Array:
+        found = jax.lax.map(lambda data: each.status(vector, data), data)
+        failed = found != Status.ok
+        return jnp.where(jnp.any(failed), found[jnp.argmax(failed)], Status.ok)
+
+    return Objective(residuals, status)
+
+
+def _with_prior(of: Objective, parameters: FreeParameters, prior_weight: float) -> Objective:
+    def residuals(vector: Array, data: PyTree) -> Array:
+        weight = jnp.sqrt(jnp.asarray(prior_weight, vector.dtype))
+        prior = weight * parameters.prior_residual(vector)
+        return jnp.concatenate([of.residuals(vector, data), prior])
+
+    return Objective(residuals, of.status)
 
 
 def _growth(
@@ -244,15 +273,26 @@ def _starts(
 
 
 def _result(
-    parameters: FreeParameters, descent: Descent, people: int, starts: int, more: dict[str, Any]
+    parameters: FreeParameters,
+    descent: Descent,
+    models: Sequence[Model],
+    starts: int,
+    more: dict[str, Any],
 ) -> FitResult:
+    people = 1 if more["pooled"] else len(models)
     shape = (people, starts)
     losses, status = descent.losses.reshape(shape), descent.status.reshape(shape)
     vectors = descent.vectors.reshape(*shape, -1)
     # A lane that stopped at its limit still holds a stable point, if not the best one.
     best = np.argmin(losses, axis=1)
     person = np.arange(people)
-    found = jax.vmap(parameters.values)(jnp.asarray(vectors[person, best]))
+    # One vector of all people is given for each of them: links are those of their own.
+    place = np.zeros(len(models), int) if more["pooled"] else person
+    each = [
+        parameters.values(jnp.asarray(vectors[number, best[number]]), model)
+        for number, model in zip(place, models, strict=True)
+    ]
+    found = {path: np.stack([np.asarray(values[path]) for values in each]) for path in each[0]}
     metadata = provenance(
         free={path: str(kind) for path, kind in parameters.free.items()},
         units={path: _field(parameters, path, "unit") for path in parameters.names},
@@ -266,7 +306,7 @@ def _result(
         **more,
     )
     return FitResult(
-        values={path: np.asarray(value) for path, value in found.items()},
+        values=found,
         losses=losses[person, best],
         status=status[person, best],
         all_losses=losses,

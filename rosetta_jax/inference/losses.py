@@ -41,17 +41,17 @@ def decibel(density: Array) -> Array:
 class SpectrumLoss(Loss):
     r"""Measured against predicted power spectra, in decibel.
 
-    `frequencies` (F,) Hz and `measured` (F, nodes), power per hertz, above zero. `compare="shape"`: each
-    region's curve in dB is centred and scaled to unit length over the bins, and the loss is
-    $\sum_i (1 - r_i) / N$ with the Pearson correlations $r_i$, plus $d^2 \sum_i \ln^2 q_i / N$ with the
-    ratio $q_i$ of fitted to measured standard deviation over the bins and `depth` d: level does not
-    count, and depth a little. Without it (d = 0) the best correlation is often that of a nearly flat curve.
-    `compare="level"`: the mean squared difference in units of `sd` (dB). `bands`, pairs of Hz, adds the mean
-    squared difference of relative power, the share of a band in the power of all bins, in units of `band_sd`:
-    shares are linear in power, so they see the strong, slow bins that decibels count like all others.
-    `regions`, a list of indices or flags, names those that count, by default all; the others can be judged
-    afterwards. Raises `ValueError` where a band holds no bin,
-    shapes differ, a value is not above zero, or a region is flat.
+    `frequencies` (F,) Hz and `measured` (F, nodes), power per hertz, above zero. `compare="shape"`: each region's
+    curve in dB is centred and scaled to unit length over the bins, and the loss is $\sum_i (1 - r_i) / N$ with
+    the Pearson correlations $r_i$, plus $d^2 \sum_i \ln^2 q_i / N$ with the ratio $q_i$ of fitted to measured
+    standard deviation over the bins and `depth` d: level does not count, and depth a little. Without it (d = 0)
+    the best correlation is often that of a nearly flat curve. `compare="level"`: the mean squared difference in
+    units of `sd` (dB). `bands`, pairs of Hz, adds the mean squared difference of relative power, the share of a
+    band in the power of all bins, in units of `band_sd`: shares are linear in power, so they see the strong, slow
+    bins that decibels count like all others. `curve` (F,), dB, is added to the prediction: what instruments and
+    processing do to all regions of a cohort alike (`rj.inference.cohort_curve` finds it). `regions`, a list of
+    indices or flags, names those that count, by default all; the others can be judged afterwards. Raises
+    `ValueError` where a band holds no bin, shapes differ, a value is not above zero, or a region is flat.
     """
 
     frequencies: Float[Array, " frequencies"]
@@ -59,6 +59,7 @@ class SpectrumLoss(Loss):
     weight: Scalar
     sd: Scalar
     depth: Scalar
+    curve: Float[Array, " frequencies"]
     counted: Float[Array, " nodes"]
     inside: Float[Array, "bands frequencies"]
     band_sd: Scalar
@@ -75,9 +76,11 @@ class SpectrumLoss(Loss):
         regions: Any = None,
         bands: Sequence[tuple[float, float]] = (),
         band_sd: Any = 0.1,
+        curve: Any = None,
     ):
-        self.frequencies, self.measured = _checked_spectra(frequencies, measured)
+        self.frequencies, self.measured = checked_spectra(frequencies, measured)
         self.compare = _checks.one_of("compare", compare, COMPARISONS)
+        self.curve = as_curve(curve, self.frequencies.shape[0])
         self.weight = _checks.non_negative("weight", _checks.as_float_array(weight, "weight"))
         self.sd = _checks.positive("sd", _checks.as_float_array(sd, "sd"), "dB")
         self.depth = _checks.non_negative("depth", _checks.as_float_array(depth, "depth"))
@@ -85,7 +88,7 @@ class SpectrumLoss(Loss):
         inside = np.reshape(within, (len(within), self.frequencies.shape[0]))
         self.inside = jnp.asarray(inside, self.measured.dtype)
         self.band_sd = _checks.positive("band_sd", _checks.as_float_array(band_sd, "band_sd"))
-        self.counted = jnp.asarray(_share(regions, self.measured.shape[1]), self.measured.dtype)
+        self.counted = jnp.asarray(share_of(regions, self.measured.shape[1]), self.measured.dtype)
         if compare == "shape":
             _require_shape(self.measured)
 
@@ -96,7 +99,8 @@ class SpectrumLoss(Loss):
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
         fitted = prediction.spectrum(self.frequencies)
         if fitted.shape[1] != 1:
-            _require_regions(self.measured.shape[1], fitted.shape[1])
+            require_regions(self.measured.shape[1], fitted.shape[1])
+        fitted = fitted * 10 ** (self.curve / 10)[:, None]
         fitted = jnp.broadcast_to(fitted, self.measured.shape)
         compared = self._shape if self.compare == "shape" else self._level
         parts = [compared(decibel(fitted), decibel(self.measured)), self._shares(fitted)]
@@ -133,16 +137,8 @@ class ConnectivityLoss(Loss):
     band: tuple[float, float] | None = eqx.field(static=True)
 
     def __init__(self, measured: Any, band: tuple[float, float] | None = None, weight: Any = 1.0):
-        self.measured = _checks.finite("measured", _checks.as_float_array(measured, "measured"))
-        if self.measured.ndim != 2 or self.measured.shape[0] != self.measured.shape[1]:
-            raise ValueError(f"`measured` must be (nodes, nodes), got {self.measured.shape}.")
-        if self.measured.shape[0] < 2:
-            raise ValueError("`measured` has 1 region: at least 2 regions are needed for a pair.")
-        if _checks.is_concrete(self.measured) and not np.allclose(self.measured, self.measured.T):
-            raise ValueError(
-                "`measured` is not symmetric, as correlations are: take the mean of it and its transpose."
-            )
-        _require_correlations(self.measured)
+        self.measured = require_square("measured", measured)
+        require_correlations(self.measured)
         self.weight = _checks.non_negative("weight", _checks.as_float_array(weight, "weight"))
         self.band = None if band is None else _checks.band("band", band)
 
@@ -153,7 +149,7 @@ class ConnectivityLoss(Loss):
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
         nodes = self.measured.shape[0]
         predicted = prediction.connectivity(self.band)
-        _require_regions(nodes, predicted.shape[0])
+        require_regions(nodes, predicted.shape[0])
         rows, columns = jnp.triu_indices(nodes, 1)
         difference = (predicted - self.measured)[rows, columns]
         return jnp.sqrt(self.weight / difference.shape[0]) * difference
@@ -192,7 +188,7 @@ def _within(frequencies: Array, band: tuple[float, float]) -> np.ndarray:
     return inside
 
 
-def _checked_spectra(frequencies: Any, measured: Any) -> tuple[Array, Array]:
+def checked_spectra(frequencies: Any, measured: Any) -> tuple[Array, Array]:
     """Bins and spectra that agree in shape, all above zero."""
     frequencies = _checks.positive(
         "frequencies", _checks.as_float_array(frequencies, "frequencies"), "Hz"
@@ -211,7 +207,17 @@ def _checked_spectra(frequencies: Any, measured: Any) -> tuple[Array, Array]:
     return frequencies, _checks.positive("measured", measured, "power per hertz, not decibel")
 
 
-def _share(regions: Any, nodes: int) -> np.ndarray:
+def as_curve(curve: Any, bins: int) -> Float[Array, " frequencies"]:
+    """A gain curve in dB, one number a bin; without one zeros."""
+    if curve is None:
+        return jnp.zeros(bins)
+    curve = _checks.finite("curve", _checks.as_float_array(curve, "curve"))
+    if curve.shape != (bins,):
+        raise ValueError(f"`curve` must be ({bins},) dB, one number a bin, got {curve.shape}.")
+    return curve
+
+
+def share_of(regions: Any, nodes: int) -> np.ndarray:
     """The weight of each region in a mean over those that count."""
     chosen = np.arange(nodes) if regions is None else np.asarray(regions)
     if chosen.dtype == bool:
@@ -241,7 +247,21 @@ def _require_shape(measured: Spectrum) -> None:
             )
 
 
-def _require_correlations(measured: Pairwise) -> None:
+def require_square(name: str, measured: Any) -> Pairwise:
+    """A symmetric matrix of two regions or more."""
+    measured = _checks.finite(name, _checks.as_float_array(measured, name))
+    if measured.ndim != 2 or measured.shape[0] != measured.shape[1]:
+        raise ValueError(f"`{name}` must be (nodes, nodes), got {measured.shape}.")
+    if measured.shape[0] < 2:
+        raise ValueError(f"`{name}` has 1 region: at least 2 regions are needed for a pair.")
+    if _checks.is_concrete(measured) and not np.allclose(measured, measured.T):
+        raise ValueError(
+            f"`{name}` is not symmetric, as correlations are: take the mean of it and its transpose."
+        )
+    return measured
+
+
+def require_correlations(measured: Pairwise) -> None:
     if _checks.is_concrete(measured):
         largest = float(np.abs(np.asarray(measured)).max())
         if largest > 1 + 1e-6:
@@ -251,7 +271,7 @@ def _require_correlations(measured: Pairwise) -> None:
             )
 
 
-def _require_regions(measured: int, predicted: int) -> None:
+def require_regions(measured: int, predicted: int) -> None:
     if measured != predicted:
         raise ValueError(
             f"`measured` has {measured} regions and the model {predicted}: they must be the same."

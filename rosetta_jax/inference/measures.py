@@ -35,6 +35,23 @@ def relative_power(
     return density[inside].sum(axis=0) / density.sum(axis=0)
 
 
+def cohort_curve(
+    measured: Float[np.ndarray, "people frequencies nodes"],
+    fitted: Float[np.ndarray, "people frequencies *one"],
+) -> Float[np.ndarray, " frequencies"]:
+    """What fits of a cohort miss in all people and regions alike (dB, mean zero): a gain curve of instruments.
+
+    Learn it on some people and use it on others (`rj.SpectrumLoss(curve=...)`): on the same it praises itself.
+    People whose fit is not finite are left out.
+    """
+    missed = 10 * np.log10(measured) - 10 * np.log10(np.broadcast_to(fitted, measured.shape))
+    missed = missed - missed.mean(axis=1, keepdims=True)
+    good = np.isfinite(missed).all(axis=(1, 2))
+    if not good.any():
+        raise ValueError("`fitted` is finite for nobody: no curve can be learned from it.")
+    return missed[good].mean(axis=(0, 2))
+
+
 def map_correlation(
     first: Float[np.ndarray, " nodes"], second: Float[np.ndarray, " nodes"]
 ) -> float:

@@ -15,7 +15,7 @@ from rosetta_jax.forcing import PowerLawNoise, PowerLawProcess, WhiteNoise
 from rosetta_jax.network import Connectome, Network
 from rosetta_jax.priors import FreeParameter, LogNormal, Normal, Uniform
 from rosetta_jax.regional import PerRegion
-from rosetta_jax.rungs import HarmonicOscillator, JansenRit, StuartLandau
+from rosetta_jax.rungs import NMM1, HarmonicOscillator, JansenRit, StuartLandau
 
 
 class Preset(NamedTuple):
@@ -65,6 +65,20 @@ def _planar(
     return network
 
 
+def _thalamic_loop(connectome: Connectome) -> Network:
+    # A pair of populations at rest whose own return, after the way through the thalamus, makes its alpha peak.
+    return Network(
+        NMM1(bias_x=10.0, rise_x=0.004, decay_x=0.004),
+        connectome,
+        gain=1.0,
+        speed=8.0,
+        self_gain=5.0,
+        self_delay=0.097,
+        noise=PowerLawNoise(sigma=1.0, exponent=0.2),
+        sensor=WhiteNoise(1e-6),
+    )
+
+
 _PLANAR_FREE: dict[str, FreeParameter] = {
     "rung.alpha": Normal(-25.0, 8.0),
     "rung.omega": LogNormal(62.8, 0.15),
@@ -89,13 +103,26 @@ PRESETS: dict[str, Preset] = {
         },
         ("rung.excitatory_rate", "rung.inhibitory_rate", "noise.exponent"),
     ),
+    "thalamic-loop": Preset(
+        _thalamic_loop,
+        {
+            "rung.decay_x": LogNormal(0.004, 0.6),
+            "rung.decay_y": LogNormal(0.02, 0.6),
+            "rung.w_xy": LogNormal(20.0, 0.7),
+            "gain": LogNormal(1.0, 1.0),
+            "self_gain": Normal(0.0, 10.0),
+            "self_delay": LogNormal(0.097, 0.1),
+            "noise.exponent": Normal(0.2, 0.7),
+        },
+        ("rung.w_xy", "self_gain", "noise.exponent"),
+    ),
     "stuart-landau": Preset(_planar(StuartLandau), _PLANAR_FREE, _PLANAR_REGIONAL),
     "harmonic": Preset(_planar(HarmonicOscillator), _PLANAR_FREE, _PLANAR_REGIONAL),
 }
 
 
 def preset(name: str) -> Preset:
-    """The preset of a rung: "jansen-rit", "stuart-landau" or "harmonic"."""
+    """The preset of a rung, "jansen-rit", "stuart-landau" or "harmonic", or of NMM1 with a "thalamic-loop"."""
     return PRESETS[_checks.one_of("rung", name, PRESETS)]
 
 

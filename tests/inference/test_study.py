@@ -288,7 +288,7 @@ def test_a_jansen_rit_preset_starts_stable():
 
 
 def test_a_wrong_preset_lists_the_right_ones():
-    with pytest.raises(ValueError, match="jansen-rit, stuart-landau, harmonic"):
+    with pytest.raises(ValueError, match="jansen-rit, thalamic-loop, stuart-landau, harmonic"):
         preset("kuramoto")
 
 
