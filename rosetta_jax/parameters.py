@@ -234,21 +234,22 @@ class FreeParameters(eqx.Module):
     @property
     def size(self) -> int:
         """How many numbers are free."""
-        return sum(self._counts)
+        return sum(self.counts)
 
     @property
     def _nodes(self) -> int | None:
         return getattr(self.tree, "nodes", None)
 
     @property
-    def _counts(self) -> list[int]:
+    def counts(self) -> list[int]:
+        """How many plain coordinates each path has."""
         return [kind.count(get(self.tree, path), self._nodes) for path, kind in self.free.items()]
 
     def values(self, vector: Float[Array, " size"], tree: PyTree | None = None) -> dict[str, Array]:
         """The parameters of a tree (by default the one given at the start) at plain coordinates, by path."""
         tree = self.tree if tree is None else tree
         values, at = {}, 0
-        for (path, kind), count in zip(self.free.items(), self._counts, strict=True):
+        for (path, kind), count in zip(self.free.items(), self.counts, strict=True):
             old = get(tree, path)
             values[path] = kind.expand(vector[at : at + count], old).astype(old.dtype)
             at += count
@@ -279,7 +280,7 @@ class FreeParameters(eqx.Module):
         What varies by region starts the same everywhere.
         """
         drawn = jax.random.normal(key, (number, self.size), dtype=jnp.result_type(float))
-        kinds = list(zip(self.free.values(), self._counts, strict=True))
+        kinds = list(zip(self.free.values(), self.counts, strict=True))
         spread = jnp.asarray(np.concatenate([kind.spread(count) for kind, count in kinds]))
         if self.informative.all():
             return spread[None, :].astype(drawn.dtype) * drawn
@@ -289,7 +290,7 @@ class FreeParameters(eqx.Module):
     @property
     def informative(self) -> np.ndarray:
         """One flag an entry of the vector: whether it has a prior."""
-        kinds = zip(self.free.values(), self._counts, strict=True)
+        kinds = zip(self.free.values(), self.counts, strict=True)
         return np.concatenate([kind.penalised(count) for kind, count in kinds])
 
     def prior_residual(self, vector: Float[Array, " size"]) -> Float[Array, " size"]:

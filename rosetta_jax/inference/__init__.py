@@ -9,6 +9,8 @@ from rosetta_jax.inference.fit import fit as fit
 from rosetta_jax.inference.judgement import LEFT_OUT as LEFT_OUT
 from rosetta_jax.inference.judgement import Judgement as Judgement
 from rosetta_jax.inference.judgement import Scores as Scores
+from rosetta_jax.inference.laplace import Posterior as Posterior
+from rosetta_jax.inference.laplace import laplace as laplace
 from rosetta_jax.inference.likelihoods import FisherLoss as FisherLoss
 from rosetta_jax.inference.likelihoods import WhittleLoss as WhittleLoss
 from rosetta_jax.inference.likelihoods import WishartLoss as WishartLoss

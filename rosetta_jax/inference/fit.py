@@ -18,16 +18,13 @@ import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Int, PRNGKeyArray, PyTree
-from rosetta_jax.inference.curves import Curve
 from rosetta_jax.inference.losses import Loss
-from rosetta_jax.inference.route import Model, Prediction, Route
-from rosetta_jax.inference.theory import Theory
-from rosetta_jax.network import Network
-from rosetta_jax.optimise import Descent, LevenbergMarquardt, Method, Objective, descend
+from rosetta_jax.inference.problem import Problem, problem
+from rosetta_jax.inference.route import Model, Route
+from rosetta_jax.optimise import Descent, LevenbergMarquardt, Method, descend
 from rosetta_jax.parameters import FreeParameters, info, replace
 from rosetta_jax.priors import FreeParameter
-from rosetta_jax.results import Status, load_arrays, progress, provenance, save_arrays, summarise
-from rosetta_jax.system import Rung
+from rosetta_jax.results import load_arrays, progress, provenance, save_arrays, summarise
 
 
 class FitResult(eqx.Module):
@@ -137,39 +134,18 @@ def fit(
     it found: `metadata["interrupted"]` is True then. Raises `ValueError` where people differ in regions or shapes,
     `KeyError` for a wrong path.
     """
-    models = _as_list("model", model, (Network, Rung, Curve), "an rj.Network or a rung")
-    losses = _as_list("loss", loss, Loss, "a loss such as rj.SpectrumLoss(frequencies, measured)")
-    if len(models) != len(losses):
-        raise ValueError(
-            f"`model` has {len(models)} people and `loss` {len(losses)}: give one loss a person."
-        )
     starts = _checks.whole("starts", starts)
-    prior_weight = _checks.known("prior_weight", prior_weight, zero=True)
     key = jax.random.key(0) if key is None else key
-    _checks.key("key", key)
     method = LevenbergMarquardt() if method is None else method
     _checks.instance("method", method, Method, "rj.LevenbergMarquardt() or rj.GradientDescent()")
-    route = Theory() if route is None else route
-    _checks.instance("route", route, Route, "rj.Theory() or rj.Simulated(duration)")
-    asked = [loss.highest for loss in losses if loss.highest is not None]
-    models = route.prepared(models, max(asked, default=None))
-    parameters = FreeParameters(models[0], free)
-    people = len(models)
-    data, static = _stacked(list(zip(models, losses, jnp.arange(people), strict=True)))
-    paths = jax.random.fold_in(key, 2**31)
-    objective = _objective(parameters, route, static, paths)
-    growth = _growth(route, data, static, paths, show_progress)
-    lanes = models
-    if pooled:
-        objective, lanes = _pooled(objective), models[:1]
-        data = jax.tree.map(lambda leaf: leaf[None], data)
-    objective = _with_prior(objective, parameters, prior_weight)
-    begin = _starts(parameters, lanes, key, starts)
-    which = jnp.repeat(jnp.arange(len(lanes), dtype=jnp.int32), starts)
+    asked = problem(model, free, loss, key, route, prior_weight, pooled)
+    growth = _growth(asked, show_progress)
+    begin = _starts(asked, starts)
+    which = jnp.repeat(jnp.arange(asked.vectors, dtype=jnp.int32), starts)
     descent = descend(
-        objective,
-        begin.reshape(len(lanes) * starts, -1),
-        data,
+        asked.objective,
+        begin.reshape(asked.vectors * starts, -1),
+        asked.data,
         which,
         method,
         name=name,
@@ -179,78 +155,29 @@ def fit(
         "starts": starts,
         "prior_weight": prior_weight,
         "method": type(method).__name__,
-        "route": str(route),
+        "route": str(asked.route),
         "gradient_growth": growth,
-        "pooled": people if pooled else 0,
+        "pooled": pooled,
     }
-    return _result(parameters, descent, models, starts, more)
+    return _result(asked, descent, starts, more)
 
 
-def _objective(
-    parameters: FreeParameters,
-    route: Route,
-    static: PyTree,
-    paths: PRNGKeyArray,
-) -> Objective:
-    """The loss and the status of a vector for one person, whose arrays are `data` and the rest `static`."""
-
-    def predicted(vector: Array, data: PyTree) -> tuple[Loss, Prediction]:
-        model, loss, person = eqx.combine(data, static)
-        key = jax.random.fold_in(paths, person)
-        return loss, route.predict(parameters.apply(vector, model), key)
-
-    def residuals(vector: Array, data: PyTree) -> Array:
-        loss, prediction = predicted(vector, data)
-        return loss.residual(prediction)
-
-    def status(vector: Array, data: PyTree) -> Array:
-        return predicted(vector, data)[1].status
-
-    return Objective(residuals, status)
-
-
-def _pooled(each: Objective) -> Objective:
-    """The mean of the losses of all people at one vector; `data` has a leading axis of people."""
-
-    def residuals(vector: Array, data: PyTree) -> Array:
-        found = jax.lax.map(lambda data: each.residuals(vector, data), data)
-        return found.reshape(-1) / jnp.sqrt(found.shape[0]).astype(found.dtype)
-
-    def status(vector: Array, data: PyTree) -> Array:
-        found = jax.lax.map(lambda data: each.status(vector, data), data)
-        failed = found != Status.ok
-        return jnp.where(jnp.any(failed), found[jnp.argmax(failed)], Status.ok)
-
-    return Objective(residuals, status)
-
-
-def _with_prior(of: Objective, parameters: FreeParameters, prior_weight: float) -> Objective:
-    def residuals(vector: Array, data: PyTree) -> Array:
-        weight = jnp.sqrt(jnp.asarray(prior_weight, vector.dtype))
-        prior = weight * parameters.prior_residual(vector)
-        return jnp.concatenate([of.residuals(vector, data), prior])
-
-    return Objective(residuals, of.status)
-
-
-def _growth(
-    route: Route, data: PyTree, static: PyTree, paths: PRNGKeyArray, show_progress: bool
-) -> list[float] | None:
+def _growth(asked: Problem, show_progress: bool) -> list[float] | None:
     """By how many factors of e the gradient of each person's model grows at the start; warns where it is large."""
 
     @jax.jit
-    def found(data: PyTree) -> Any:
+    def found(people: PyTree) -> Any:
         def one(data: PyTree) -> Any:
-            model, _, person = eqx.combine(data, static)
-            return route.growth(model, jax.random.fold_in(paths, person))
+            model, _, person = eqx.combine(data, asked.static)
+            return asked.route.growth(model, jax.random.fold_in(asked.paths, person))
 
-        return jax.lax.map(one, data)
+        return jax.lax.map(one, people)
 
-    if jax.eval_shape(found, data) is None:
+    if jax.eval_shape(found, asked.people) is None:
         return None
     with progress(show_progress) as bar:
         bar.add_task("growth of the gradient", total=None, note="")
-        growth = jax.block_until_ready(found(data))
+        growth = jax.block_until_ready(found(asked.people))
     largest = float(jnp.max(jnp.nan_to_num(growth)))
     if largest > _GROWN:
         warnings.warn(
@@ -261,38 +188,24 @@ def _growth(
     return [float(each) for each in growth]
 
 
-def _starts(
-    parameters: FreeParameters, models: Sequence[Model], key: PRNGKeyArray, starts: int
-) -> Float[Array, "people starts size"]:
-    each = []
-    for number, model in enumerate(models):
+def _starts(asked: Problem, starts: int) -> Float[Array, "vectors starts size"]:
+    parameters, each = asked.parameters, []
+    for number, model in enumerate(asked.models[: asked.vectors]):
         present = parameters.vector(model)[None]
-        drawn = parameters.starts(jax.random.fold_in(key, number), starts - 1)
+        drawn = parameters.starts(jax.random.fold_in(asked.key, number), starts - 1)
         each.append(jnp.concatenate([present, drawn.astype(present.dtype)]))
     return jnp.stack(each)
 
 
-def _result(
-    parameters: FreeParameters,
-    descent: Descent,
-    models: Sequence[Model],
-    starts: int,
-    more: dict[str, Any],
-) -> FitResult:
-    people = 1 if more["pooled"] else len(models)
+def _result(asked: Problem, descent: Descent, starts: int, more: dict[str, Any]) -> FitResult:
+    parameters, people = asked.parameters, asked.vectors
     shape = (people, starts)
     losses, status = descent.losses.reshape(shape), descent.status.reshape(shape)
     vectors = descent.vectors.reshape(*shape, -1)
     # A lane that stopped at its limit still holds a stable point, if not the best one.
     best = np.argmin(losses, axis=1)
     person = np.arange(people)
-    # One vector of all people is given for each of them: links are those of their own.
-    place = np.zeros(len(models), int) if more["pooled"] else person
-    each = [
-        parameters.values(jnp.asarray(vectors[number, best[number]]), model)
-        for number, model in zip(place, models, strict=True)
-    ]
-    found = {path: np.stack([np.asarray(values[path]) for values in each]) for path in each[0]}
+    found = asked.values(vectors[person, best])
     metadata = provenance(
         free={path: str(kind) for path, kind in parameters.free.items()},
         units={path: _field(parameters, path, "unit") for path in parameters.names},
@@ -321,36 +234,3 @@ def _result(
 def _field(parameters: FreeParameters, path: str, name: str) -> str:
     found = info(parameters.tree, path)
     return "" if found is None else getattr(found, name)
-
-
-def _as_list(name: str, value: Any, kind: Any, wanted: str) -> list[Any]:
-    values = list(value) if isinstance(value, (list, tuple)) else [value]
-    if not values:
-        raise ValueError(f"`{name}` is empty: give at least one.")
-    return [
-        _checks.instance(name, each, kind, f"{wanted}, or a list of one a person")
-        for each in values
-    ]
-
-
-def _stacked(trees: list[PyTree]) -> tuple[PyTree, PyTree]:
-    """The arrays of several trees with a leading axis, and what they share."""
-    parts = [eqx.partition(tree, eqx.is_array) for tree in trees]
-    arrays, static = zip(*parts, strict=True)
-    first = jax.tree.structure(arrays[0])
-    for number, tree in enumerate(arrays[1:], start=1):
-        if jax.tree.structure(tree) != first:
-            raise ValueError(
-                f"person {number} differs from person 0 in more than values: give all people the same "
-                "regions, labels and kinds of parts."
-            )
-        for (path, leaf), other in zip(
-            jax.tree_util.tree_leaves_with_path(arrays[0]), jax.tree.leaves(tree), strict=True
-        ):
-            if leaf.shape != other.shape:
-                where = jax.tree_util.keystr(path)
-                raise ValueError(
-                    f"person {number} has shape {other.shape} at {where}, person 0 {leaf.shape}: all "
-                    "people must have the same regions and bins."
-                )
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *arrays), static[0]

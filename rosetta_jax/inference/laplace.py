@@ -1,0 +1,189 @@
+r"""Error bars from curvature: the posterior as a normal distribution about a fit, and what the data do not tell.
+
+Where the loss is a deviance (`rosetta_jax.inference.likelihoods`), with residuals r of Jacobian J at the best
+plain coordinates $\hat u$, Fisher's information is $J^T J$ and
+
+.. math::  u \sim N(\hat u, \Lambda^{-1}), \qquad \Lambda = J^T J + \mathrm{diag}(\text{has a prior})
+
+since each prior is a standard normal of u. A direction in which the posterior is as wide as the prior was not
+told by the data: sloppy (Gutenkunst et al., PLoS Comput. Biol. 3, e189, 2007).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosetta_jax import _checks
+from rosetta_jax._types import Array, Float, Int, PRNGKeyArray
+from rosetta_jax.inference.fit import FitResult
+from rosetta_jax.inference.losses import Loss
+from rosetta_jax.inference.problem import Problem, problem
+from rosetta_jax.inference.route import Model, Route
+from rosetta_jax.priors import FreeParameter
+from rosetta_jax.results import Status
+
+# A posterior no narrower than this share of its prior tells nothing; beyond this width without a prior it is open.
+_TOLD, _OPEN = 0.8, 3.0
+
+
+class Posterior(eqx.Module):
+    """A normal posterior of plain coordinates, one a person (one in all where they were pooled).
+
+    `mean` (vectors, size), `covariance` (vectors, size, size), NaN where the fit failed or a direction has neither
+    data nor prior; `status` (vectors,); `names` (size,), the path of each coordinate; `has_prior` (size,).
+    """
+
+    mean: Float[np.ndarray, "vectors size"]
+    covariance: Float[np.ndarray, "vectors size size"]
+    status: Int[np.ndarray, " vectors"]
+    names: tuple[str, ...]
+    has_prior: np.ndarray
+    asked: Problem
+
+    @property
+    def widths(self) -> Float[np.ndarray, "vectors size"]:
+        """Posterior standard deviations of the plain coordinates; those of priors are 1."""
+        return np.sqrt(np.diagonal(self.covariance, axis1=1, axis2=2))
+
+    @property
+    def untold(self) -> list[tuple[str, ...]]:
+        """The parameters of each vector that these data do not tell: as wide as their prior, or open."""
+        limit = np.where(self.has_prior, _TOLD, _OPEN)
+        found = []
+        for widths in self.widths:
+            loose = [
+                name
+                for name, width, most in zip(self.names, widths, limit, strict=True)
+                if not width < most
+            ]
+            found.append(tuple(dict.fromkeys(loose)))
+        return found
+
+    def sloppiest(self, vector: int = 0, count: int = 3) -> list[tuple[float, dict[str, float]]]:
+        """The `count` widest directions of the posterior: width, and shares of coordinates in its square."""
+        values, directions = np.linalg.eigh(self.covariance[vector])
+        found = []
+        for number in range(1, min(count, values.size) + 1):
+            share = directions[:, -number] ** 2
+            order = np.argsort(-share)[:4]
+            shares = {
+                f"{self.names[at]}[{at}]": float(share[at]) for at in order if share[at] > 0.05
+            }
+            found.append((float(np.sqrt(values[-number])), shares))
+        return found
+
+    def draws(self, key: PRNGKeyArray, number: int = 1000) -> dict[str, np.ndarray]:
+        """Parameters drawn from the posterior, by path: (people, draws, ...)."""
+        number, parameters = _checks.whole("number", number), self.asked.parameters
+        normal = np.asarray(jax.random.normal(key, (number, self.mean.shape[1])))
+        root = np.stack([_root(each) for each in self.covariance])
+        vectors = self.mean[:, None] + np.einsum("vij,dj->vdi", root, normal)
+        each = []
+        for person, model in enumerate(self.asked.models):
+            drawn = jnp.asarray(vectors[min(person, len(vectors) - 1)])
+            each.append(_values(parameters, drawn, model))
+        return {path: np.stack([np.asarray(one[path]) for one in each]) for path in each[0]}
+
+    def interval(
+        self, key: PRNGKeyArray, level: float = 0.95, number: int = 4000
+    ) -> dict[str, np.ndarray]:
+        """Central intervals of the parameters, by path: (people, 2, ...)."""
+        ends = [(1 - level) / 2, (1 + level) / 2]
+        drawn = self.draws(key, number)
+        return {
+            path: np.moveaxis(np.quantile(each, ends, axis=1), 0, 1) for path, each in drawn.items()
+        }
+
+
+def laplace(
+    model: Model | Sequence[Model],
+    free: Mapping[str, FreeParameter],
+    loss: Loss | Sequence[Loss],
+    result: FitResult,
+    *,
+    route: Route | None = None,
+    pooled: bool = False,
+) -> Posterior:
+    r"""The posterior about a fit, from Fisher's information.
+
+    `model`, `free`, `loss`, `route` and `pooled` as they were fitted, `result` what `rj.fit` found; fit with
+    `prior_weight=1` (over the number of people where pooled), so that it is the posterior's mode. `loss` must be
+    a deviance: `rj.inference.WhittleLoss`, `FisherLoss` or a sum of such; of a mere distance the widths mean
+    nothing. `Posterior.untold` names the parameters that the data leave as wide as their prior.
+
+    Raises `ValueError` where `result` holds other numbers of people or parameters.
+    """
+    asked = problem(model, free, loss, jax.random.key(0), route, 1.0, pooled)
+    size = asked.parameters.size
+    people = result.all_losses.shape[0]
+    if (people, size) != (asked.vectors, result.all_vectors.shape[-1]):
+        raise ValueError(
+            f"`result` holds {people} vectors of {result.all_vectors.shape[-1]} numbers, and `model`, `free` and "
+            f"`pooled` ask for {asked.vectors} of {size}: give what was fitted."
+        )
+    best = np.argmin(result.all_losses, axis=1)
+    mean = result.all_vectors[np.arange(people), best]
+    prior = asked.parameters.informative
+    # Pooled residuals are a mean over people, where their likelihoods multiply.
+    times = len(asked.models) if pooled else 1
+    information, status = _information(asked, jnp.asarray(mean), times)
+    precision = information + np.diag(prior.astype(float))
+    good = np.isfinite(result.losses) & (status == Status.ok)
+    covariance = np.stack(
+        [
+            _inverse(each) if fine else np.full((size, size), np.nan)
+            for each, fine in zip(precision, good, strict=True)
+        ]
+    )
+    names = [
+        path
+        for path, count in zip(asked.parameters.names, asked.parameters.counts, strict=True)
+        for _ in range(count)
+    ]
+    return Posterior(mean, covariance, status, tuple(names), prior, asked)
+
+
+def _information(
+    asked: Problem, vectors: Float[Array, "vectors size"], times: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fisher's information of each vector, without the prior, and the status there."""
+    prior = jnp.asarray(asked.parameters.informative, vectors.dtype)
+
+    @jax.jit
+    def found(vectors: Array, data: Any) -> tuple[Array, Array]:
+        def one(part: tuple[Array, Any]) -> tuple[Array, Array]:
+            vector, data = part
+            slopes = jax.jacfwd(asked.objective.residuals)(vector, data)
+            # The objective ends with the prior's own residuals, of weight 1.
+            return times * (slopes.T @ slopes - jnp.diag(prior)), asked.objective.status(
+                vector, data
+            )
+
+        return jax.lax.map(one, (vectors, data))
+
+    information, status = found(vectors, asked.data)
+    return np.asarray(information), np.asarray(status, dtype=np.int32)
+
+
+def _inverse(precision: np.ndarray) -> np.ndarray:
+    """The inverse of a precision, infinite along directions of none."""
+    values, directions = np.linalg.eigh((precision + precision.T) / 2)
+    if not np.isfinite(values).all() or values.min() <= 0:
+        return np.full(precision.shape, np.nan)
+    return (directions / values) @ directions.T
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    values, directions = (
+        np.linalg.eigh(covariance) if np.isfinite(covariance).all() else (np.nan, covariance)
+    )
+    return directions * np.sqrt(values)
+
+
+@eqx.filter_jit
+def _values(parameters: Any, vectors: Array, model: Model) -> dict[str, Array]:
+    return jax.lax.map(lambda vector: parameters.values(vector, model), vectors)

@@ -1,0 +1,112 @@
+"""Posteriors from curvature: coverage over many data sets, and what data do not tell."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import rosetta_jax as rj
+from rosetta_jax.inference import FisherLoss, WhittleLoss, laplace
+
+BINS = np.arange(3.0, 30.0, 0.5)
+DEGREES, SETS = 24.0, 150
+FREE = {"rung.alpha": rj.Normal(-8.0, 3.0), "rung.omega": rj.LogNormal(60.0, 0.2)}
+
+
+def alone():
+    return rj.alone(rj.HarmonicOscillator(alpha=-8.0, omega=60.0), noise=rj.WhiteNoise(1.0))
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    """Parameters drawn from the prior, a spectrum of each, and their fits."""
+    rng, brain = np.random.default_rng(0), alone()
+    drawn = rng.normal(size=(SETS, 2))
+    true = np.stack([-8.0 + 3.0 * drawn[:, 0], 60.0 * np.exp(0.2 * drawn[:, 1])], axis=1)
+    true = true[true[:, 0] < -1.0]
+
+    def density(values):
+        at = rj.replace(brain, {"rung.alpha": values[0], "rung.omega": values[1]})
+        return rj.linear.power_spectrum(at, BINS).density
+
+    exact = np.asarray(jax.jit(lambda all: jax.lax.map(density, all))(jnp.asarray(true)))
+    seen = exact * rng.chisquare(DEGREES, size=exact.shape) / DEGREES
+    asked = ([brain] * len(true), FREE, [WhittleLoss(BINS, each, DEGREES) for each in seen])
+    fitted = rj.fit(*asked, starts=2, prior_weight=1.0, show_progress=False)
+    return true, laplace(*asked, fitted), fitted
+
+
+def test_intervals_cover_at_their_rate(cohort):
+    true, posterior, _ = cohort
+    found = posterior.interval(jax.random.key(1), level=0.9)
+    for column, path in enumerate(FREE):
+        low, high = found[path][:, 0], found[path][:, 1]
+        covered = ((low < true[:, column]) & (true[:, column] < high)).mean()
+        # Three standard errors of a share of 0.9 in so many sets.
+        assert abs(covered - 0.9) < 3 * np.sqrt(0.09 / len(true)), path
+
+
+def test_widths_are_those_of_the_scatter(cohort):
+    true, posterior, fitted = cohort
+    off = fitted.all_vectors[np.arange(len(true)), fitted.all_losses.argmin(axis=1)] - np.stack(
+        [(true[:, 0] + 8) / 3, np.log(true[:, 1] / 60) / 0.2], axis=1
+    )
+    np.testing.assert_allclose((off / posterior.widths).std(axis=0), 1.0, atol=0.2)
+
+
+def test_nothing_is_untold_of_what_a_spectrum_shows(cohort):
+    _, posterior, _ = cohort
+    assert set(posterior.untold) == {()}
+
+
+def test_what_the_data_do_not_tell_is_named():
+    """Two links of 30 and 40 mm: the speed moves no bin by more than its scatter, and is as wide as its prior."""
+    wires = rj.Connectome([[0.0, 0.3], [0.2, 0.0]], [[0.0, 30.0], [40.0, 0.0]])
+    rung = rj.HarmonicOscillator(alpha=-8.0, omega=60.0)
+    brain = rj.Network(rung, wires, gain=1.0, speed=8.0, noise=rj.WhiteNoise(1.0))
+    seen = rj.linear.power_spectrum(brain, BINS).density
+    free = FREE | {"speed": rj.LogNormal(8.0, 0.3)}
+    loss = WhittleLoss(BINS, seen, DEGREES)
+    fitted = rj.fit(brain, free, loss, starts=1, prior_weight=1.0, show_progress=False)
+    posterior = laplace(brain, free, loss, fitted)
+    assert posterior.untold == [("speed",)]
+    width, shares = posterior.sloppiest(count=1)[0]
+    assert width == pytest.approx(posterior.widths[0, 2], rel=0.02)
+    assert shares["speed[2]"] > 0.95
+
+
+def test_one_vector_of_two_people_is_told_by_both():
+    brain = rj.Network(
+        rj.HarmonicOscillator(alpha=-20.0, omega=50.0),
+        rj.Connectome([[0.0, 0.5, 0.1], [0.2, 0.0, 1.0], [0.3, 0.8, 0.0]]),
+        gain=4.0,
+        noise=rj.WhiteNoise(1.0),
+    )
+    loss = FisherLoss(rj.linear.functional_connectivity(brain).matrix, 100)
+    free = {"gain": rj.LogNormal(4.0, 0.5)}
+    settings = {"starts": 1, "show_progress": False}
+    one = rj.fit(brain, free, loss, prior_weight=1.0, **settings)
+    two = rj.fit([brain] * 2, free, [loss] * 2, pooled=True, prior_weight=0.5, **settings)
+    alone = 1 / laplace(brain, free, loss, one).covariance[0, 0, 0] - 1
+    both = 1 / laplace([brain] * 2, free, [loss] * 2, two, pooled=True).covariance[0, 0, 0] - 1
+    assert both == pytest.approx(2 * alone, rel=1e-3)
+
+
+def test_draws_have_the_shape_of_their_parameter():
+    brain = rj.alone(
+        rj.HarmonicOscillator(alpha=-8.0, omega=60.0), nodes=2, noise=rj.WhiteNoise(1.0)
+    )
+    loss = WhittleLoss(BINS, rj.linear.power_spectrum(brain, BINS).density, DEGREES)
+    free = {"rung.omega": rj.PerRegion(rj.LogNormal(60.0, 0.2), 0.5)}
+    fitted = rj.fit(brain, free, loss, starts=1, prior_weight=1.0, show_progress=False)
+    drawn = laplace(brain, free, loss, fitted).draws(jax.random.key(0), 50)
+    assert drawn["rung.omega"].shape == (1, 50, 2)
+    assert 0 < drawn["rung.omega"].std() < 12.0
+
+
+def test_another_fit_is_named():
+    brain, free = alone(), {"rung.omega": rj.LogNormal(60.0, 0.2)}
+    loss = WhittleLoss(BINS, rj.linear.power_spectrum(brain, BINS).density, DEGREES)
+    fitted = rj.fit(brain, free, loss, starts=1, show_progress=False)
+    with pytest.raises(ValueError, match=r"`result` holds 1 vectors of 1 numbers.*1 of 2"):
+        laplace(brain, FREE, loss, fitted)
