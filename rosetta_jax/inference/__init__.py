@@ -25,6 +25,12 @@ from rosetta_jax.inference.measures import correlation_db as correlation_db
 from rosetta_jax.inference.measures import map_correlation as map_correlation
 from rosetta_jax.inference.measures import paired_difference as paired_difference
 from rosetta_jax.inference.measures import relative_power as relative_power
+from rosetta_jax.inference.perturbation import Dissection as Dissection
+from rosetta_jax.inference.perturbation import Influence as Influence
+from rosetta_jax.inference.perturbation import Perturbed as Perturbed
+from rosetta_jax.inference.perturbation import dissection as dissection
+from rosetta_jax.inference.perturbation import influence as influence
+from rosetta_jax.inference.perturbation import perturbed as perturbed
 from rosetta_jax.inference.presets import PRESETS as PRESETS
 from rosetta_jax.inference.presets import Preset as Preset
 from rosetta_jax.inference.presets import by_region as by_region
