@@ -7,6 +7,7 @@ from jax.typing import ArrayLike
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Bool, Complex, Float, Nodal, Pairwise, Series
+from rosetta_jax.observe.leakage import unmixing
 from rosetta_jax.observe.spectrum import Cut, cut_series, density_scale, transformed_segments
 from rosetta_jax.observe.synchrony import analytic_signal
 
@@ -60,25 +61,36 @@ def envelope_connectivity(
     dt: ArrayLike,
     band: tuple[ArrayLike, ArrayLike],
     *,
-    orthogonalise: bool = False,
+    orthogonalise: bool | str = False,
 ) -> Pairwise:
     r"""Pearson correlation of the nodes' envelopes in a band: which of them are loud at the same time.
 
-    The envelopes are those of `envelope`. Gaussian signals whose analytic signals have the complex coherence $c$
-    have $(\pi/4)\,({}_2F_1(-\tfrac12, -\tfrac12; 1; |c|^2) - 1) / (1 - \pi/4)$, about $|c|^2$.
+    The envelopes are those of `envelope`. Gaussian signals whose analytic signals have the complex coherence
+    $c$ have $(\pi/4)\,({}_2F_1(-\tfrac12, -\tfrac12; 1; |c|^2) - 1) / (1 - \pi/4)$, about $|c|^2$.
 
-    With `orthogonalise` the part of node j that is in phase with node i is taken out of j first,
-    $\mathrm{Im}\,(z_j \bar z_i / |z_i|)$, so that what leaks into both at once, as through a head, leaves no
-    trace; the two directions are averaged. Of a node with itself nothing is left: the diagonal is NaN.
+    With `orthogonalise` "pairwise" (or True) the part of node j that is in phase with node i is taken out of j
+    first, $\mathrm{Im}\,(z_j \bar z_i / |z_i|)$, so that what leaks into both at once, as through a head,
+    leaves no trace; the two directions are averaged. Of a node with itself nothing is left: the diagonal is
+    NaN. With "symmetric" all nodes are made orthogonal at once (`orthogonalised`), in the band.
 
     **Arguments:** `signal` (time, nodes), any unit; `dt` in seconds; `band` (low, high) in Hz. **Returns:**
-    (nodes, nodes), symmetric; NaN for a node that never changes. **Raises:** `ValueError` as `analytic_signal`.
+    (nodes, nodes), symmetric; NaN for a node that never changes ("symmetric": NaN everywhere then). **Raises:**
+    `ValueError` as `analytic_signal`, and for another `orthogonalise`.
 
-    Source: Hipp et al. 2012 (who correlate the logarithm of power; here it is the amplitude).
+    Source: Hipp et al. 2012 (who correlate the logarithm of power; here it is the amplitude); Colclough et al.
+    2015.
     """
+    _checks.one_of("orthogonalise", orthogonalise, (False, True, "pairwise", "symmetric"))
     turning = analytic_signal(signal, dt, band)
+    if orthogonalise == "symmetric":
+        centred = turning - jnp.mean(turning, axis=0, keepdims=True)
+        turning = jnp.matmul(
+            centred,
+            unmixing(centred.real).astype(centred.dtype),
+            precision=jax.lax.Precision.HIGHEST,
+        )
     unit, constant = _standardised(jnp.abs(turning))
-    if not orthogonalise:
+    if orthogonalise in (False, "symmetric"):
         return jnp.where(constant[:, None] | constant[None, :], jnp.nan, inner_products(unit))
     # One node at a time, and again in a reverse gradient: all pairs at once need nodes copies of the signal.
     one_way = jax.lax.map(

@@ -338,7 +338,7 @@ def _power_at(
     frequencies: Float[Array, " frequencies"], signal: Series, cut: Cut, window: str, detrend: str
 ) -> PowerSpectrum:
     """The estimate at any frequencies, by the transform written out."""
-    segments = _tapered(signal, cut, window, detrend)
+    segments = tapered_segments(signal, cut, window, detrend)
     times = jnp.asarray(cut.dt * np.arange(cut.length), signal.dtype)
     angle = 2 * jnp.pi * frequencies.astype(signal.dtype)[:, None] * times[None, :]
     squared = sum(
@@ -352,10 +352,10 @@ def _power_at(
 def transformed_segments(
     signal: Series, cut: Cut, window: str, detrend: str
 ) -> Complex[Array, "segments frequencies nodes"]:
-    return jnp.fft.rfft(_tapered(signal, cut, window, detrend), axis=1)
+    return jnp.fft.rfft(tapered_segments(signal, cut, window, detrend), axis=1)
 
 
-def _tapered(
+def tapered_segments(
     signal: Series, cut: Cut, window: str, detrend: str
 ) -> Float[Array, "segments samples nodes"]:
     inside = np.arange(cut.length)

@@ -11,8 +11,8 @@ Hilbert transform in one, without shift in time. A tone $a\cos(2\pi f t + \phi)$
 is left between it and 0 Hz or the Nyquist frequency: half of the amplitude passes at the edges, all of it half
 a transition further in, and half a transition further out at least 60 dB are gone.
 
-Edges: the series goes on at its end values beyond its ends, which a band does not see, so that the envelope of a
-steady rhythm falls to half at the very ends. Whatever lies within `2 / transition` seconds of an end, 1 s for
+Edges: the series goes on at its end values beyond its ends, which a band does not see, so that the envelope of
+a steady rhythm falls to half at the very ends. Whatever lies within `2 / transition` seconds of an end, 1 s for
 8 to 12 Hz, is less well known.
 
 Source: Gabor 1946 (analytic signal); Kuramoto 1984 (order parameter); Lachaux et al. 1999 (phase locking);
@@ -118,16 +118,31 @@ def metastability(phases: ArrayLike, weights: ArrayLike | None = None) -> Scalar
 def phase_locking(phases: ArrayLike) -> Pairwise:
     r"""The phase-locking value of each pair, $|\langle e^{i(\theta_i - \theta_j)}\rangle_t|$.
 
-    1 where the difference of two phases stays as it is, whatever its value. Differences that know nothing of each
-    other give about $\sqrt{\pi/4n}$ for $n$ independent samples, not 0.
+    1 where the difference of two phases stays as it is, whatever its value. Differences that know nothing of
+    each other give about $\sqrt{\pi/4n}$ for $n$ independent samples, not 0.
 
-    **Arguments:** `phases` (time, nodes) in rad. **Returns:** (nodes, nodes), symmetric, from 0 to 1. **Raises:**
-    `ValueError` for phases that are not (time, nodes), real and finite.
+    **Arguments:** `phases` (time, nodes) in rad. **Returns:** (nodes, nodes), symmetric, from 0 to 1.
+    **Raises:** `ValueError` for phases that are not (time, nodes), real and finite.
     """
     phases = _checks.series("phases", phases, least=1)
     turning = jax.lax.complex(jnp.cos(phases), jnp.sin(phases))
     products = jnp.matmul(turning.T, turning.conj(), precision=jax.lax.Precision.HIGHEST)
     return jnp.abs(products) / turning.shape[0]
+
+
+def pairwise_phase_consistency(phases: ArrayLike) -> Pairwise:
+    r"""The mean cosine between the differences of two phases at two different times: $(T\,PLV^2 - 1) / (T - 1)$.
+
+    The square of `phase_locking` without its bias: of $T$ independent samples of differences that know nothing
+    of each other its mean is zero, so it may be negative. **Arguments:** `phases` (time, nodes) in rad.
+    **Returns:** (nodes, nodes), symmetric, at most 1. **Raises:** `ValueError` for phases that are not (time,
+    nodes), real, finite and at least two samples long.
+
+    Source: Vinck et al. 2010, NeuroImage 51:112.
+    """
+    phases = _checks.series("phases", phases)
+    samples = phases.shape[0]
+    return (samples * phase_locking(phases) ** 2 - 1) / (samples - 1)
 
 
 def _edges(band: tuple[ArrayLike, ArrayLike], dt: float) -> tuple[float, float]:
