@@ -1,5 +1,8 @@
 """Fitting models to measured spectra and connectivity by descent, and judging the fits."""
 
+from rosetta_jax.inference.compare import Candidate as Candidate
+from rosetta_jax.inference.compare import Comparison as Comparison
+from rosetta_jax.inference.compare import compare as compare
 from rosetta_jax.inference.curves import Curve as Curve
 from rosetta_jax.inference.curves import PowerLaw as PowerLaw
 from rosetta_jax.inference.curves import PowerLawAndGaussian as PowerLawAndGaussian
