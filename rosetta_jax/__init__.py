@@ -35,6 +35,7 @@ from rosetta_jax.network import Connectome as Connectome
 from rosetta_jax.network import Network as Network
 from rosetta_jax.network import PhaseCoupling as PhaseCoupling
 from rosetta_jax.network import alone as alone
+from rosetta_jax.observe import BalloonWindkessel as BalloonWindkessel
 from rosetta_jax.optimise import GradientDescent as GradientDescent
 from rosetta_jax.optimise import LevenbergMarquardt as LevenbergMarquardt
 from rosetta_jax.parameters import get as get

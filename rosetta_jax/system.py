@@ -109,6 +109,10 @@ class Rung(eqx.Module):
     def signal(self, state: Any, inputs: Any) -> Nodal:
         """What an electrode sees of each node, in `signal_unit`."""
 
+    def activity(self, state: Any, inputs: Any) -> Nodal:
+        """What drives the blood flow of each node: the signal, unless the rung knows a rate."""
+        return self.signal(state, inputs)
+
     @abc.abstractmethod
     def push_pull(self, state: Any, inputs: Any) -> tuple[Nodal, Nodal]:
         """The two opposing terms of the motif."""

@@ -80,7 +80,7 @@ class Comparison(eqx.Module):
         """Wilcoxon's two-sided p of the paired difference to the best, NaN of one person."""
         difference = self.candidates[self.best].left_out - self.candidates[name].left_out
         difference = difference[np.isfinite(difference) & (difference != 0)]
-        return float(wilcoxon(difference)[1]) if difference.size > 1 else float("nan")
+        return float(np.asarray(wilcoxon(difference))[1]) if difference.size > 1 else float("nan")
 
     @property
     def not_told_apart(self) -> tuple[str, ...]:

@@ -1,5 +1,9 @@
 """Exact linear-response theory of delayed networks: fixed point, stability, spectra, covariance."""
 
+from rosetta_jax.linear.bold import bold_covariance as bold_covariance
+from rosetta_jax.linear.bold import bold_cross_spectrum as bold_cross_spectrum
+from rosetta_jax.linear.bold import bold_functional_connectivity as bold_functional_connectivity
+from rosetta_jax.linear.bold import bold_spectrum as bold_spectrum
 from rosetta_jax.linear.covariance import LinearConnectivity as LinearConnectivity
 from rosetta_jax.linear.covariance import covariance as covariance
 from rosetta_jax.linear.covariance import covariance_of as covariance_of

@@ -5,7 +5,7 @@ Everything between regions is one delayed, linear transport, so the whole linear
 ==== ===================== ======= ===================
 A    state to drift        B       arriving to drift
 S    state to sent         E, F, P input to drift, to sent, to signal
-O    state to signal
+O    state to signal       (or to what is read in its place: activity)
 ==== ===================== ======= ===================
 
 With $R(\omega) = (i\omega - A)^{-1}$ and $K_{ij} = C_{ij} e^{-i\omega\tau_{ij}}$,
@@ -18,18 +18,21 @@ exact with delays. The gain sits in B. Each block costs one forward derivative a
 tangent of ones over nodes gives all nodes at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from rosetta_jax._types import Array, Channels, Complex, Float, Inexact, Scalar
+from rosetta_jax._types import Array, Channels, Complex, Float, Inexact, Nodal, Scalar
 from rosetta_jax.linear.resolvent import Transfer, resolvent
 from rosetta_jax.network import Network
 from rosetta_jax.network.links import Links, delayed_by
 from rosetta_jax.system import add_inputs, stack_state, unstack_state
+
+# What is read of a network: a method that takes a state and the inputs from outside.
+Read = Callable[[Network, Any, Any], Nodal]
 
 
 class Blocks(eqx.Module):
@@ -54,9 +57,17 @@ class Responses(eqx.Module):
 
 
 def linearise(
-    network: Network, state: Any, arriving: Channels, inputs: Any, ports: Sequence[str]
+    network: Network,
+    state: Any,
+    arriving: Channels,
+    inputs: Any,
+    ports: Sequence[str],
+    read: Read = Network.signal,
 ) -> Blocks:
-    """The blocks of `network` at a state, what arrives there and constant `inputs`, for some ports."""
+    """The blocks of `network` at a state, what arrives there and constant `inputs`, for some ports.
+
+    O and P are of what is `read`: `Network.signal` or `Network.activity`.
+    """
     x = stack_state(state)
     u = jnp.zeros((len(ports), network.nodes), dtype=x.dtype)
 
@@ -74,7 +85,7 @@ def linearise(
         return network.send(unstack_state(network.rung, x), outside(u))
 
     def signal(x: Array, u: Array) -> Array:
-        return network.signal(unstack_state(network.rung, x), outside(u))[None]
+        return read(network, unstack_state(network.rung, x), outside(u))[None]
 
     return Blocks(
         A=_per_node(lambda x: drift(x, arriving, u), x),

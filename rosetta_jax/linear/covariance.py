@@ -10,6 +10,7 @@ by Gauss's rule between frequencies that resolve every mode, with the tail beyon
 $O E S_u E^T O^T / (\pi\omega_{\max})$: a truncated grid loses that variance.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -21,6 +22,7 @@ from rosetta_jax import _checks
 from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Float, Int, Pairwise, Scalar
 from rosetta_jax.forcing import WhiteNoise
+from rosetta_jax.linear.blocks import Read
 from rosetta_jax.linear.solves import factorised, inverse
 from rosetta_jax.linear.spectrum import Linearisation, about_fixed_point, cross_density
 from rosetta_jax.linear.stability import resolving_frequencies, stability
@@ -49,13 +51,7 @@ def covariance(
     undecided. Raises `ValueError` for a band that is empty or a network without noise.
     """
     network = as_network(system)
-    if network.noise is None:
-        raise ValueError(
-            "`noise` is None: a network without noise has no covariance, give it some such as "
-            "rj.WhiteNoise(0.1)."
-        )
-    band = None if band is None else _checks.band("band", band)
-    return _covariance(network, band, check)
+    return judged_covariance(network, required(network, band), check, covariance_of)
 
 
 def functional_connectivity(
@@ -65,23 +61,42 @@ def functional_connectivity(
 
     The matrix that `rosetta_jax.observe.functional_connectivity` tends to for a long simulation.
     """
-    found = covariance(system, band=band, check=check)
+    return correlated(covariance(system, band=band, check=check))
+
+
+def required(network: Network, band: Any) -> tuple[float, float] | None:
+    """The checked band. Raises where a network has no noise, and so no covariance."""
+    if network.noise is None:
+        raise ValueError(
+            "`noise` is None: a network without noise has no covariance, give it some such as "
+            "rj.WhiteNoise(0.1)."
+        )
+    return None if band is None else _checks.band("band", band)
+
+
+def correlated(found: LinearConnectivity) -> LinearConnectivity:
+    """The correlation that belongs to a covariance."""
     scale = jnp.sqrt(jnp.diagonal(found.matrix))
     return LinearConnectivity(found.matrix / (scale[:, None] * scale[None, :]), found.status)
 
 
 @eqx.filter_jit
 @full_precision
-def _covariance(
-    network: Network, band: tuple[float, float] | None, check: bool
+def judged_covariance(
+    network: Network,
+    band: tuple[float, float] | None,
+    check: bool,
+    found: Callable[[Linearisation, tuple[float, float] | None], Pairwise],
+    read: Read = Network.signal,
 ) -> LinearConnectivity:
-    linearisation = about_fixed_point(network)
+    """A covariance of what is `read`, NaN throughout unless the point is there, stable and finite."""
+    linearisation = about_fixed_point(network, read=read)
     status = linearisation.point.status
     if check:
         status = stability(network, linearisation.point).status
     matrix = jax.lax.cond(
         status == Status.ok,
-        lambda: covariance_of(linearisation, band),
+        lambda: found(linearisation, band),
         lambda: jnp.full((network.nodes, network.nodes), jnp.nan, linearisation.blocks.A.dtype),
     )
     status = first_failure(status, status_where(~jnp.all(jnp.isfinite(matrix)), Status.non_finite))
@@ -99,12 +114,28 @@ def covariance_of(linearisation: Linearisation, band: tuple[float, float] | None
 
 
 def _from_spectrum(linearisation: Linearisation, band: tuple[float, float] | None) -> Pairwise:
-    network, blocks = linearisation.network, linearisation.blocks
-    edges = resolving_frequencies(network, blocks)
-    if not isinstance(network.noise, WhiteNoise):
-        # Slow noise has a peak at zero that no mode tells of.
-        halved = 0.5 ** jnp.arange(_HALVINGS, 0, -1, dtype=edges.dtype)
-        edges = jnp.concatenate([edges[:1], edges[1] * halved, edges[1:]])
+    edges = edges_of(linearisation)
+    total = integral(lambda omega: _density(linearisation, omega, band), edges, band)
+    return total if band is not None else total + _tail(linearisation, edges[-1])
+
+
+def edges_of(linearisation: Linearisation) -> Float[Array, " edges"]:
+    """Angular frequencies (rad/s) in order, from 0, between which a network and its noise change little."""
+    network = linearisation.network
+    edges = resolving_frequencies(network, linearisation.blocks)
+    if isinstance(network.noise, WhiteNoise):
+        return edges
+    # Slow noise has a peak at zero that no mode tells of.
+    halved = 0.5 ** jnp.arange(_HALVINGS, 0, -1, dtype=edges.dtype)
+    return jnp.concatenate([edges[:1], edges[1] * halved, edges[1:]])
+
+
+def integral(
+    density_of: Callable[[Array], Array],
+    edges: Float[Array, " edges"],
+    band: tuple[float, float] | None,
+) -> Pairwise:
+    """The integral of twice a two-sided cross density over positive frequencies, or over a band (Hz)."""
     if band is not None:
         low, high = (jnp.asarray(2 * np.pi * edge, edges.dtype) for edge in band)
         edges = jnp.concatenate([low[None], jnp.clip(edges, low, high), high[None]])
@@ -116,23 +147,27 @@ def _from_spectrum(linearisation: Linearisation, band: tuple[float, float] | Non
 
         def panel() -> Pairwise:
             omega = (start + stop) / 2 + half * nodes
-            density = jnp.real(_density(linearisation, omega, band))
+            density = jnp.real(density_of(omega))
             return total + half / jnp.pi * jnp.tensordot(weights, density, axes=1)
 
         return jax.lax.cond(half > 0, panel, lambda: total), None
 
-    zero = jnp.zeros((network.nodes, network.nodes), edges.dtype)
-    total, _ = jax.lax.scan(jax.checkpoint(add), zero, (edges[:-1], edges[1:]))
-    return total if band is not None else total + _tail(linearisation, edges[-1])
+    shape = jax.eval_shape(density_of, jax.ShapeDtypeStruct(nodes.shape, edges.dtype)).shape[1:]
+    zero = jnp.zeros(shape, edges.dtype)
+    return jax.lax.scan(jax.checkpoint(add), zero, (edges[:-1], edges[1:]))[0]
 
 
 def _density(linearisation: Linearisation, omega: Array, band: tuple[float, float] | None) -> Array:
     if band is not None:
         return cross_density(linearisation, omega)
-    bare = eqx.tree_at(
+    return cross_density(without_sensor(linearisation), omega)
+
+
+def without_sensor(linearisation: Linearisation) -> Linearisation:
+    """The same without the noise of a sensor."""
+    return eqx.tree_at(
         lambda lin: lin.network.sensor, linearisation, None, is_leaf=lambda leaf: leaf is None
     )
-    return cross_density(bare, omega)
 
 
 def _tail(linearisation: Linearisation, last: Scalar) -> Pairwise:

@@ -22,7 +22,7 @@ import numpy as np
 
 from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Bool, Channels, Float, Int, Scalar
-from rosetta_jax.linear.blocks import Blocks, linearise, loop
+from rosetta_jax.linear.blocks import Blocks, Read, linearise, loop
 from rosetta_jax.linear.resolvent import resolvent
 from rosetta_jax.linear.solves import factorised
 from rosetta_jax.network import Network, as_network
@@ -125,13 +125,15 @@ def _found(network: Network, inputs: Any, start: Any) -> FixedPoint:
     )
 
 
-def linearised(network: Network, point: FixedPoint, ports: Sequence[str]) -> Blocks:
+def linearised(
+    network: Network, point: FixedPoint, ports: Sequence[str], read: Read = Network.signal
+) -> Blocks:
     """The blocks of a network at its fixed point, to more digits than the point's own state has."""
     inputs = network.rung.Inputs()
 
     def at(x: Array) -> Blocks:
         state = unstack_state(network.rung, x)
-        return linearise(network, state, _arriving(network, x, inputs), inputs, ports)
+        return linearise(network, state, _arriving(network, x, inputs), inputs, ports, read)
 
     x = stack_state(point.state)
     blocks, rest = jax.jvp(at, (x,), (point.remainder,))

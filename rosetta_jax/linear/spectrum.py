@@ -28,6 +28,7 @@ from rosetta_jax._precision import full_precision
 from rosetta_jax._types import Array, Complex, CrossSpectrum, Float, Int, Scalar, Spectrum
 from rosetta_jax.linear.blocks import (
     Blocks,
+    Read,
     Responses,
     into,
     loop,
@@ -60,7 +61,7 @@ class LinearSpectrum(eqx.Module):
 
 
 class Linearisation(eqx.Module):
-    """A network about its fixed point: what every spectrum is made from."""
+    """A network about its fixed point: what every spectrum is made from, of what its blocks read."""
 
     network: Network
     point: FixedPoint
@@ -84,11 +85,13 @@ class Linearisation(eqx.Module):
         return jnp.broadcast_to(_nodal(self.network.sensor.density(omega)), shape)
 
 
-def about_fixed_point(network: Network, ports: tuple[str, ...] | None = None) -> Linearisation:
+def about_fixed_point(
+    network: Network, ports: tuple[str, ...] | None = None, read: Read = Network.signal
+) -> Linearisation:
     """`network` linearised about its fixed point, with inputs at `ports`, by default those of its noise."""
     point = fixed_point(network)
     ports = network.noise_ports if ports is None else ports
-    return Linearisation(network, point, linearised(network, point, ports))
+    return Linearisation(network, point, linearised(network, point, ports, read))
 
 
 def power_spectrum(
@@ -103,7 +106,7 @@ def power_spectrum(
     """
     network = as_network(system)
     require_noise(network)
-    return _spectrum(
+    return judged_spectrum(
         network, as_frequencies(frequencies), network.noise_ports, check, power_density
     )
 
@@ -127,7 +130,7 @@ def cross_spectrum(
     r"""The exact cross spectrum $E[s_i \bar s_j]$, one-sided per hertz: (frequencies, nodes, nodes)."""
     network = as_network(system)
     require_noise(network)
-    return _spectrum(
+    return judged_spectrum(
         network, as_frequencies(frequencies), network.noise_ports, check, cross_density
     )
 
@@ -172,7 +175,7 @@ def response(
     """
     network = as_network(system)
     _checks.one_of("port", port, ports(network.rung))
-    found = _spectrum(network, as_frequencies(frequencies), (port,), check, _transfers)
+    found = judged_spectrum(network, as_frequencies(frequencies), (port,), check, _transfers)
     return LinearSpectrum(found.frequencies, found.density[..., 0] / 2, found.status)
 
 
@@ -248,15 +251,16 @@ def _power_derivative(primals: Any, tangents: Any) -> tuple[Array, Array]:
 
 @eqx.filter_jit
 @full_precision
-def _spectrum(
+def judged_spectrum(
     network: Network,
     frequencies: Float[Array, " frequencies"],
     noise_ports: tuple[str, ...],
     check: bool,
     density_of: Callable[[Linearisation, Array], Array],
+    read: Read = Network.signal,
 ) -> LinearSpectrum:
     """Twice a two-sided density, NaN throughout unless the point is there, stable and finite."""
-    linearisation = about_fixed_point(network, noise_ports)
+    linearisation = about_fixed_point(network, noise_ports, read)
     status = linearisation.point.status
     if check:
         status = stability(network, linearisation.point).status

@@ -211,6 +211,15 @@ class Network(eqx.Module):
         """What drives the blood flow of each node."""
         return self.rung.activity(state, outside)
 
+    def vessels(self) -> BalloonWindkessel:
+        """The haemodynamics. Raises `ValueError` where there are none."""
+        if self.bold is None:
+            raise ValueError(
+                "`bold` is None: a network without haemodynamics has no BOLD signal, give it some as "
+                "Network(..., bold=rj.BalloonWindkessel())."
+            )
+        return self.bold
+
     def vector_field(self, t: Scalar, state: Any, arriving: Channels, outside: Any) -> Any:
         """The time derivative of all nodes, given what arrives and the inputs from outside."""
         combined = self.coupling.combine(

@@ -6,6 +6,8 @@ series that come in blocks and are never whole by reductions (`rosetta_jax.obser
 
 from rosetta_jax.observe.aperiodic import Aperiodic as Aperiodic
 from rosetta_jax.observe.aperiodic import aperiodic_fit as aperiodic_fit
+from rosetta_jax.observe.bold import BalloonState as BalloonState
+from rosetta_jax.observe.bold import BalloonWindkessel as BalloonWindkessel
 from rosetta_jax.observe.connectivity import covariance as covariance
 from rosetta_jax.observe.connectivity import envelope_connectivity as envelope_connectivity
 from rosetta_jax.observe.connectivity import functional_connectivity as functional_connectivity
@@ -44,6 +46,7 @@ from rosetta_jax.observe.phase_lag import weighted_phase_lag_index as weighted_p
 from rosetta_jax.observe.reduce import decimate as decimate
 from rosetta_jax.observe.reduce import low_pass as low_pass
 from rosetta_jax.observe.reduce import low_pass_taps as low_pass_taps
+from rosetta_jax.observe.response_function import GammaHRF as GammaHRF
 from rosetta_jax.observe.spectrum import Coherence as Coherence
 from rosetta_jax.observe.spectrum import CrossPowerSpectrum as CrossPowerSpectrum
 from rosetta_jax.observe.spectrum import PowerSpectrum as PowerSpectrum
@@ -59,6 +62,7 @@ from rosetta_jax.observe.streaming import BandCorrelation as BandCorrelation
 from rosetta_jax.observe.streaming import Correlation as Correlation
 from rosetta_jax.observe.streaming import MeanCovariance as MeanCovariance
 from rosetta_jax.observe.streaming import Moments as Moments
+from rosetta_jax.observe.streaming import OfBold as OfBold
 from rosetta_jax.observe.streaming import Reduction as Reduction
 from rosetta_jax.observe.streaming import WelchCoherence as WelchCoherence
 from rosetta_jax.observe.streaming import WelchCrossSpectrum as WelchCrossSpectrum

@@ -48,6 +48,10 @@ class ColumnRung(Rung):
     def _rate(self, potential: Nodal) -> Nodal:
         return sigmoid(potential, self.half_rate, self.threshold, self.slope)
 
+    def activity(self, state: Any, inputs: ColumnInputs) -> Nodal:
+        """The rate of the pyramidal cells, 1/s."""
+        return self.firing_rate(state, inputs)
+
     def send(self, state: Any, inputs: ColumnInputs) -> Channels:
         return self.firing_rate(state, inputs)[None, :]
 

@@ -275,6 +275,11 @@ class Laminar(Rung):
     def signal(self, state: LaminarState, inputs: LaminarInputs) -> Nodal:
         return self.potential_1(state, inputs)
 
+    def activity(self, state: LaminarState, inputs: LaminarInputs) -> Nodal:
+        """The mean rate of the pyramidal cells P1 and P2, 1/s."""
+        superficial = self._rate(self.potential_2(state, inputs), self.threshold_p2)
+        return (self.firing_rate(state, inputs) + superficial) / 2
+
     def push_pull(self, state: LaminarState, inputs: LaminarInputs) -> tuple[Nodal, Nodal]:
         potentials = self.synaptic_potentials(state)
         pull = potentials.pop("p1_sst") + potentials.pop("p2_pv")

@@ -133,5 +133,9 @@ class MasterMass(Rung):
     def signal(self, state: MasterMassState, inputs: MasterMassInputs) -> Nodal:
         return self.kappa * state.s
 
+    def activity(self, state: MasterMassState, inputs: MasterMassInputs) -> Nodal:
+        """The rate of the population, 1/s."""
+        return state.r
+
     def push_pull(self, state: MasterMassState, inputs: MasterMassInputs) -> tuple[Nodal, Nodal]:
         return state.r, self.kappa * state.s

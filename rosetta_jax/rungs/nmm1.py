@@ -182,5 +182,9 @@ class NMM1(Rung):
     def signal(self, state: NMM1State, inputs: NMM1Inputs) -> Nodal:
         return state.x
 
+    def activity(self, state: NMM1State, inputs: NMM1Inputs) -> Nodal:
+        """The rate that makes the potential x, as its synapse has smoothed it, 1/s."""
+        return state.x / self.gain_x
+
     def push_pull(self, state: NMM1State, inputs: NMM1Inputs) -> tuple[Nodal, Nodal]:
         return self.w_yx * state.x, -self.w_xy * state.y

@@ -72,8 +72,8 @@ def ensemble(
     keys for equal noise); a mapping that is empty takes one member a key. All else is as in `rj.simulate`, and
     each member gives what `rj.simulate` of it alone gives with its key, to rounding.
 
-    Returns a `Solution` with members in front: `signal` (members, time, nodes), `bold`, `reduced` likewise, and `status`
-    one a member. A member that fails leaves the others alone.
+    Returns a `Solution` with members in front: `signal` (members, time, nodes), `bold` and `reduced` likewise, and
+    `status` one a member. A member that fails leaves the others alone.
 
     Members that share weights, lengths and speed are marched in groups of `group` lanes (16 or 8 on a CPU, all on
     an accelerator), whose links are read together; those that do not are marched one by one on a CPU. They run in

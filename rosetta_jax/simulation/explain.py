@@ -110,7 +110,8 @@ def memory(network: Network, dt: float, formulation: Formulation, plan: Plan) ->
     state = _bytes(jax.eval_shape(network.start))
     node = network.nodes * dtype.itemsize
     deviates = len(network.noise_ports) * node if network.noise is not None else 0
-    results = plan.samples * (("signal" in plan.save) * node + ("states" in plan.save) * state)
+    sizes = {"signal": node, "states": state, "bold": node, "haemodynamics": 4 * node}
+    results = plan.samples * sum(size for name, size in sizes.items() if name in plan.save)
     step = state + network.channels * node + deviates
     arriving = plan.blocks * plan.block * network.channels * node if plan.keep else 0
     kept = plan.blocks * carry + plan.block * _HELD * step + arriving

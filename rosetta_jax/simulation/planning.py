@@ -14,13 +14,15 @@ from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Keys, PRNGKeyArray
 from rosetta_jax.network import Network
 from rosetta_jax.network.transport import Formulation
-from rosetta_jax.observe.streaming import Reduction
-from rosetta_jax.simulation.march import Plan
+from rosetta_jax.observe import BalloonState
+from rosetta_jax.observe.streaming import OfBold, Reduction
+from rosetta_jax.simulation.haemodynamics import steps_at_once
+from rosetta_jax.simulation.march import Kept, Plan
 from rosetta_jax.simulation.saving import decimation
-from rosetta_jax.simulation.solution import Settings
+from rosetta_jax.simulation.solution import Settings, Solution
 from rosetta_jax.system import stack_state, unstack_state
 
-SAVES = ("signal", "states")
+SAVES = ("signal", "states", "bold", "haemodynamics")
 # Steps are counted in 32 bits; more bytes than these no machine holds.
 _MOST_STEPS, _MOST_BYTES = 2**31 - 1, 2**36
 # Bytes of what arrives that a reverse gradient keeps unless told otherwise.
@@ -46,6 +48,18 @@ class Request:
         return self.factor * self.dt
 
     @property
+    def of_bold(self) -> bool:
+        """Whether the BOLD signal is asked for, or something made from it."""
+        reduced = any(isinstance(each, OfBold) for each in self.reductions.values())
+        return reduced or not {"bold", "haemodynamics"}.isdisjoint(self.save)
+
+    @property
+    def of_signal(self) -> bool:
+        """Whether the signal is asked for, or something made from it."""
+        reduced = any(not isinstance(each, OfBold) for each in self.reductions.values())
+        return reduced or "signal" in self.save
+
+    @property
     def times(self) -> Float[Array, " time"]:
         """The times of the samples (s)."""
         numbers = (self.dropped + np.arange(self.samples)) * self.every
@@ -66,7 +80,8 @@ class Request:
             arriving = steps * network.channels * network.nodes * network.gain.dtype.itemsize
             # Without delays what arrives is computed with the state.
             recompute = not formulation.rows or arriving > _MOST_KEPT
-        unit = math.lcm(self.factor, formulation.chunk)
+        at_once = steps_at_once(self.dt) if self.of_bold else 0
+        unit = math.lcm(self.factor, formulation.chunk, at_once or 1)
         reach = 0 if window is None else _checks.multiple("window", window, self.dt, "steps")
         if block is None:
             size = _block_within(reach, steps, unit, self.dt) if reach else _block(steps, unit)
@@ -82,11 +97,12 @@ class Request:
             dropped=self.dropped,
             block=size,
             window=reach // size,
+            at_once=at_once,
             every=self.every,
             save=self.save,
             keep=() if recompute else ("arriving",),
             reductions=self.reductions,
-            decimation=decimation(self.factor),
+            decimation=decimation(self.factor, smooth=self.of_signal),
             solver=solver,
         )
 
@@ -167,7 +183,10 @@ def requested(
         example = "an observe.streaming reduction such as rj.observe.Correlation()"
         _checks.instance(f"reduce[{name!r}]", each, Reduction, example)
         jax.eval_shape(lambda each=each: each.begin(samples, network.nodes, every, dtype))
-    return Request(step, factor, samples, dropped, tuple(save), reductions)
+    request = Request(step, factor, samples, dropped, tuple(save), reductions)
+    if request.of_bold:
+        network.vessels()
+    return request
 
 
 def key_for(network: Network, key: PRNGKeyArray | None) -> PRNGKeyArray:
@@ -177,6 +196,21 @@ def key_for(network: Network, key: PRNGKeyArray | None) -> PRNGKeyArray:
     if network.noise is not None or network.sensor is not None:
         raise ValueError("`key` is needed where there is noise: give key=jax.random.key(seed).")
     return jax.random.key(0)
+
+
+def given_back(request: Request, kept: Kept, key: Keys | None, settings: Settings) -> Solution:
+    """What a march kept, as the solution of the request."""
+    return Solution(
+        times=request.times,
+        _signal=kept.signal,
+        states=kept.states,
+        _bold=kept.bold,
+        haemodynamics=kept.haemodynamics,
+        reduced=kept.reduced,
+        status=kept.status,
+        seed=words(key),
+        settings=settings,
+    )
 
 
 def words(key: Keys | None) -> Array | None:
@@ -211,6 +245,14 @@ def check_past(network: Network, past: Any) -> None:
             f"`past` must give a {type(wanted).__name__} of {network.nodes} nodes, as `network.start()` does, "
             f"got {_checks.shown(shapes[1])}."
         )
+
+
+def check_haemodynamics(network: Network, state: Any) -> None:
+    """Raise where `state` is no state of the vessels of all nodes."""
+    wanted = "the haemodynamics of a run at one time, such as jax.tree.map(lambda a: a[-1], run.haemodynamics)"
+    _checks.instance("haemodynamics", state, BalloonState, wanted)
+    for each in jax.tree.leaves(state):
+        _checks.shape("haemodynamics", each, (network.nodes,), "nodes")
 
 
 def check_adaptive(solver: Any, controller: Any) -> None:

@@ -53,8 +53,8 @@ class Decimation(eqx.Module):
         return series[self.half : series.shape[0] - self.half : self.factor]
 
     def _filter(self, series: Float[Array, "steps nodes"]) -> Float[Array, "kept nodes"]:
-        if self.factor == 1:
-            return series
+        if len(self.taps) == 1:
+            return self._thin(series)
         number = (series.shape[0] - 2 * self.half) // self.factor
         tile = max(size for size in range(1, _TILE + 1) if number % size == 0)
         width = tile * self.factor + 2 * self.half
@@ -75,10 +75,10 @@ class Decimation(eqx.Module):
         return band
 
 
-def decimation(factor: int) -> Decimation:
-    """Keep one sample in `factor`; `factor` 1 keeps all, unfiltered."""
-    if factor == 1:
-        return Decimation(1, (1.0,))
+def decimation(factor: int, smooth: bool = True) -> Decimation:
+    """Keep one sample in `factor`; `factor` 1 keeps all, unfiltered, and so does what need not be `smooth`."""
+    if factor == 1 or not smooth:
+        return Decimation(factor, (1.0,))
     taps = np.asarray(low_pass_taps(factor))
     half = -(-(len(taps) // 2) // factor) * factor
     pad = half - len(taps) // 2

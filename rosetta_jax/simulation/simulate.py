@@ -9,17 +9,20 @@ import jax.numpy as jnp
 from rosetta_jax._types import Array, Float, PRNGKeyArray, Scalar
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.network.transport import formulate
-from rosetta_jax.observe.streaming import Reduction
+from rosetta_jax.observe import BalloonState
+from rosetta_jax.observe.streaming import OfBold, Reduction
 from rosetta_jax.simulation.adaptive import solve
 from rosetta_jax.simulation.march import Kept, march
 from rosetta_jax.simulation.planning import (
+    SAVES,
     Request,
     check_adaptive,
+    check_haemodynamics,
     check_past,
     check_step,
+    given_back,
     key_for,
     requested,
-    words,
 )
 from rosetta_jax.simulation.solution import Solution
 from rosetta_jax.system import Rung
@@ -38,6 +41,7 @@ def simulate(
     solver: diffrax.AbstractSolver | None = None,
     controller: diffrax.AbstractStepSizeController | None = None,
     past: Callable[[Scalar], Any] | None = None,
+    haemodynamics: BalloonState | None = None,
     delays: str = "interpolated",
     transport: str | None = None,
     block: int | None = None,
@@ -48,11 +52,18 @@ def simulate(
     r"""Simulate a network (or a bare rung) for `transient + duration` seconds.
 
     Fixed steps of `dt` (s) by `solver`, an explicit diffrax solver, Heun by default. `key` is needed where
-    there is noise. `transient` (s) is simulated and dropped. `save` names what is kept, "signal" and "states";
-    `save_every` (s, a whole number of steps) thins both, the signal after a low-pass, states as they are.
+    there is noise. `transient` (s) is simulated and dropped. `save` names what is kept, "signal", "states", "bold"
+    and "haemodynamics"; `save_every` (s, a whole number of steps) thins them, the signal after a low-pass, the
+    others as they are (BOLD is a low-pass by itself).
     `reduce` maps names to measures that are folded up on the way (`rj.observe.Correlation()`,
     `rj.observe.WelchSpectrum()`...), found under `solution.reduced`; with `save=()` a run of any length then needs
     no more memory. `past(t)` gives the state for t <= 0 (s), by default the rung's starting state held for ever.
+
+    BOLD is there for a network that has `bold`: its haemodynamics run along from `haemodynamics`, their state at
+    time zero, by default steady under the activity then, in steps of their own of about 10 ms, right to order two;
+    no `window` cuts derivatives through them. `reduce` takes the signal, and BOLD where it says
+    `rj.observe.OfBold(...)`. To continue a run, save "states" and "haemodynamics" and give the last of them as
+    `past` and `haemodynamics`.
 
     `delays` are "interpolated" between steps at every stage, so that Heun keeps order two, or "rounded" to whole
     steps, which is faster and moves each by up to half a step. `transport` names how they are read, by default
@@ -83,22 +94,23 @@ def simulate(
     request = requested(network, duration, dt, transient, save, save_every, reduce)
     if past is not None:
         check_past(network, past)
+    if haemodynamics is not None:
+        check_haemodynamics(network, haemodynamics)
     step = jnp.asarray(request.dt, jnp.result_type(float))
     if controller is not None:
         check_adaptive(solver, controller)
         solver = diffrax.Tsit5() if solver is None else solver
-        kept = _solved(network, request, step, solver, controller, max_steps, past)
+        kept = _solved(network, request, step, solver, controller, max_steps, past, haemodynamics)
         settings = request.settings(network, solver, None)
     else:
         check_step(network, request.dt, solver)
         solver = diffrax.Heun() if solver is None else solver
         formulation = formulate(network, request.dt, delays, transport)
         plan = request.plan(network, formulation, solver, block, recompute, window)
-        kept = march(network, step, key_for(network, key), plan, formulation, past)
+        seed = key_for(network, key)
+        kept = march(network, step, seed, plan, formulation, past, haemodynamics)
         settings = request.settings(network, solver, formulation)
-    return Solution(
-        request.times, kept.signal, kept.states, kept.reduced, kept.status, words(key), settings
-    )
+    return given_back(request, kept, key, settings)
 
 
 def _solved(
@@ -109,19 +121,20 @@ def _solved(
     controller: diffrax.AbstractStepSizeController,
     max_steps: int,
     past: Callable[[Scalar], Any] | None,
+    haemodynamics: BalloonState | None,
 ) -> Kept:
     """The network in steps that adapt, all samples folded up as one block."""
-    times = request.times
-    signal, states, status = solve(network, times, step, solver, controller, max_steps, past)
+    vessels = (request.of_bold, haemodynamics)
+    found = solve(network, request.times, step, solver, controller, max_steps, past, vessels)
 
     def reduced(each: Reduction) -> Any:
-        memory = each.begin(request.samples, network.nodes, request.every, signal.dtype)
-        first = jnp.int32(-request.dropped)
-        return each.finish(each.add(memory, signal, first))
+        series = found.signal
+        if isinstance(each, OfBold):
+            assert found.bold is not None
+            series = found.bold
+        memory = each.begin(request.samples, network.nodes, request.every, series.dtype)
+        return each.finish(each.add(memory, series, jnp.int32(0)))
 
-    return Kept(
-        signal if "signal" in request.save else None,
-        states if "states" in request.save else None,
-        {name: reduced(each) for name, each in request.reductions.items()},
-        status,
-    )
+    kept = {name: getattr(found, name) if name in request.save else None for name in SAVES}
+    results = {name: reduced(each) for name, each in request.reductions.items()}
+    return Kept(**kept, reduced=results, status=found.status)

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from rosetta_jax._types import Array, Float, Int
+from rosetta_jax.observe import BalloonState
 from rosetta_jax.results import Status, provenance, save_arrays, summarise
 
 
@@ -35,15 +36,18 @@ class Solution(eqx.Module):
     """A simulated network: `times` (time,) s, `signal` (time, nodes), `states`, what was reduced, and a status.
 
     `signal` is what an electrode sees of each node, sensor noise included; `states` is the rung's state with
-    `(time, nodes)` arrays; either is missing where it was not asked for. `reduced` holds the results of reductions
-    by name. `dt` is the time between samples (s). `status` is an integer `rosetta_jax.Status`; a lane that failed
-    holds NaN from the failure on. Of an ensemble all but the times have members in front. `settings` say how the
-    run was made and `seed` holds the words of its key, None without one.
+    `(time, nodes)` arrays; `bold` (time, nodes) is the BOLD signal as a fraction of that at rest and
+    `haemodynamics` the state of the vessels; each is missing where it was not asked for. `reduced` holds the
+    results of reductions by name. `dt` is the time between samples (s). `status` is an integer
+    `rosetta_jax.Status`; a lane that failed holds NaN from the failure on. Of an ensemble all but the times have
+    members in front. `settings` say how the run was made and `seed` holds the words of its key, None without one.
     """
 
     times: Float[Array, " time"]
     _signal: Float[Array, "*members time nodes"] | None
     states: Any
+    _bold: Float[Array, "*members time nodes"] | None
+    haemodynamics: BalloonState | None
     reduced: dict[str, Any]
     status: Int[Array, "*members"]
     seed: Array | None
@@ -58,6 +62,16 @@ class Solution(eqx.Module):
                 f"reduced, {sorted(self.reduced)}."
             )
         return self._signal
+
+    @property
+    def bold(self) -> Float[Array, "*members time nodes"]:
+        """The BOLD signal, a fraction of that at rest. Raises `ValueError` where it was not kept."""
+        if self._bold is None:
+            raise ValueError(
+                '`bold` was not kept, as `save` did not name it: give save=("bold",), or take what was reduced, '
+                f"{sorted(self.reduced)}."
+            )
+        return self._bold
 
     @property
     def dt(self) -> float:
@@ -94,7 +108,7 @@ class Solution(eqx.Module):
         return {"run": made} | provenance()
 
     def save(self, path: str | Path, check: Any = None) -> Path:
-        """Write times, signal, states and status into one `.npz` with the report as its metadata.
+        """Write times, whatever was kept and status into one `.npz` with the report as its metadata.
 
         Read it with `rj.load_arrays`. Raises `OSError` where it cannot be written.
         """
@@ -102,6 +116,8 @@ class Solution(eqx.Module):
 
     def _arrays(self) -> Iterator[tuple[str, np.ndarray]]:
         kept = {"times": self.times, "signal": self._signal, "status": self.status}
-        for name, tree in (kept | {"states": self.states, "reduced": self.reduced}).items():
+        kept |= {"states": self.states, "reduced": self.reduced}
+        kept |= {"bold": self._bold, "haemodynamics": self.haemodynamics}
+        for name, tree in kept.items():
             for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
                 yield name + jax.tree_util.keystr(path), np.asarray(leaf)

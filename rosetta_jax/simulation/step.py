@@ -47,6 +47,8 @@ class Carry(eqx.Module):
     memory: Any
 
 
+# Signals, states and activities (None unless asked for) at the start of each step.
+Series = tuple[Array, Any, Array | None]
 # What goes on from step to step, and what from chunk to chunk: the histories of links read for several steps.
 Going = tuple[Carry, tuple]
 
@@ -56,6 +58,7 @@ class Begun(eqx.Module):
 
     sent: Channels
     signal: Nodal
+    activity: Nodal | None
     noise: Any
     sensor: Any
     eta: Float[Array, "ports nodes"] | None
@@ -65,7 +68,8 @@ class Begun(eqx.Module):
 class March(eqx.Module):
     """Networks, their transport and their step: what stays fixed while steps go by.
 
-    Of several lanes `network` holds what they share and `varying` the rest, with lanes in front.
+    Of several lanes `network` holds what they share and `varying` the rest, with lanes in front. Where it is
+    `active` what drives the blood flow is given too.
     """
 
     network: Network
@@ -73,6 +77,7 @@ class March(eqx.Module):
     moving: Transport
     solver: diffrax.AbstractSolver
     dt: Scalar
+    active: bool = eqx.field(static=True, default=False)
 
     def each(self, function: Callable[..., Any], *values: Any) -> Any:
         """`function(network, *values)`, mapped over lanes where there are several."""
@@ -130,8 +135,8 @@ class March(eqx.Module):
 
     def steps(
         self, carry: Carry, histories: tuple, draws: Draws, number: int
-    ) -> tuple[Carry, tuple, tuple[Array, Any]]:
-        """A block of `number` steps: the next carry and histories, and signals and states at the start of each."""
+    ) -> tuple[Carry, tuple, Series]:
+        """A block of `number` steps: the next carry and histories, and what is seen at the start of each."""
         going, (series, _) = self._chunks(self.moving.far, (carry, histories), draws, None, number)
         return *going, series
 
@@ -179,10 +184,8 @@ class March(eqx.Module):
             carry, found = one_kernel(loop, going[0], (draws, known))
         return (carry, going[1]), found
 
-    def step(
-        self, carry: Carry, draws: Draws, far: Sent | None
-    ) -> tuple[Carry, tuple[Array, Any], Sent]:
-        """One step: the next carry, signal and state at the start of the step, and what was sent then.
+    def step(self, carry: Carry, draws: Draws, far: Sent | None) -> tuple[Carry, Series, Sent]:
+        """One step: the next carry, what is seen at the start of the step, and what was sent then.
 
         `far` is what arrives at its end of what was sent before the chunk.
         """
@@ -197,7 +200,11 @@ class March(eqx.Module):
             if self.moving.gathers
             else self._moved_each(*known)
         )
-        return Carry(carry.step + 1, local, memory), (begun.signal, carry.local.state), sent
+        return (
+            Carry(carry.step + 1, local, memory),
+            (begun.signal, carry.local.state, begun.activity),
+            sent,
+        )
 
     def _moved_each(
         self, time: Scalar, local: Local, begun: Begun, arriving_end: Array | None
@@ -212,6 +219,7 @@ class March(eqx.Module):
         return Begun(
             sent=network.send(local.state, outside),
             signal=signal if hiss is None else signal + hiss[0],
+            activity=network.activity(local.state, outside) if self.active else None,
             noise=noise,
             sensor=sensor,
             eta=eta,
@@ -260,10 +268,14 @@ class March(eqx.Module):
 
 
 def marching(
-    network: Network, solver: diffrax.AbstractSolver, dt: Scalar, formulation: Formulation
+    network: Network,
+    solver: diffrax.AbstractSolver,
+    dt: Scalar,
+    formulation: Formulation,
+    active: bool = False,
 ) -> March:
     """The march of one network."""
-    return March(network, None, transport(network, dt, formulation), solver, dt)
+    return March(network, None, transport(network, dt, formulation), solver, dt, active)
 
 
 def _outside(network: Network, t: Scalar, noise: Float[Array, "ports nodes"] | None) -> Any:

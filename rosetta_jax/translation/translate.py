@@ -113,6 +113,15 @@ def translate(
     return found
 
 
+def _refuse_parts(source: Any) -> None:
+    """Raises `ValueError` for parts of a network that no way carries, rather than drop them."""
+    for part, what in (("self_gain", "loops"), ("bold", "vessels")):
+        if getattr(source, part, None) is not None:
+            raise ValueError(
+                f"`source` has {what} (`{part}`), which are not carried to other rungs: leave them out."
+            )
+
+
 def _one_way(source: Any, target: Any, options: dict[str, Any]) -> Translation:
     if not isinstance(target, type):
         kind = type(target).__name__
@@ -121,10 +130,7 @@ def _one_way(source: Any, target: Any, options: dict[str, Any]) -> Translation:
             if isinstance(target, Rung)
             else f"`target` must be the class of a rung, rj.StuartLandau say, got {target!r}."
         )
-    if getattr(source, "self_gain", None) is not None:
-        raise ValueError(
-            "`source` has loops (`self_gain`), which are not carried to other rungs: leave them out."
-        )
+    _refuse_parts(source)
     rung = rung_of(source)
     way = _BETWEEN.get((type(rung), target))
     if way is None and isinstance(rung, Rung):

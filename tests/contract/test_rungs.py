@@ -83,6 +83,7 @@ def outputs(rung: Rung, state, inputs) -> dict[str, jax.Array]:
         "vector_field": stack_state(rung.vector_field(jnp.zeros(()), state, inputs)),
         "send": rung.send(state, inputs),
         "signal": rung.signal(state, inputs)[None],
+        "activity": rung.activity(state, inputs)[None],
         "push_pull": jnp.stack(rung.push_pull(state, inputs)),
         "wrap": stack_state(rung.wrap(state)),
     }
@@ -230,6 +231,7 @@ def test_shapes_and_precision_are_kept(kind, dtype):
     components = len(dataclasses.fields(kind.State))
     assert found["vector_field"].shape == found["wrap"].shape == (components, NODES)
     assert found["send"].shape[1:] == found["signal"].shape[1:] == (NODES,)
+    assert found["activity"].shape[1:] == (NODES,)
     assert found["push_pull"].shape == (2, NODES)
     assert {array.dtype.name for array in found.values()} == {dtype}
 

@@ -165,4 +165,6 @@ def test_half_a_loop_milliseconds_and_translations_are_named():
         damped(self_gain=np.ones(2), self_delay=0.1)
     with pytest.raises(ValueError, match="not carried"):
         rj.translate(damped(self_gain=1.0, self_delay=0.1), rj.PhaseOscillator)
+    with pytest.raises(ValueError, match=r"vessels \(`bold`\), which are not carried"):
+        rj.translate(damped(bold=rj.BalloonWindkessel()), rj.StuartLandau)
     assert as_network(damped(self_gain=1.0, self_delay=0.1)).self_gain is None

@@ -7,6 +7,7 @@ Each is an off-line measure of this package made from blocks of rows, equal to i
 from rosetta_jax.observe.streaming.moments import Correlation as Correlation
 from rosetta_jax.observe.streaming.moments import MeanCovariance as MeanCovariance
 from rosetta_jax.observe.streaming.moments import Moments as Moments
+from rosetta_jax.observe.streaming.reduction import OfBold as OfBold
 from rosetta_jax.observe.streaming.reduction import Reduction as Reduction
 from rosetta_jax.observe.streaming.welch import BandCorrelation as BandCorrelation
 from rosetta_jax.observe.streaming.welch import WelchCoherence as WelchCoherence

@@ -17,6 +17,7 @@ from typing import Any
 
 import equinox as eqx
 
+from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Int
 
 
@@ -43,3 +44,26 @@ class Reduction(eqx.Module):
     @abc.abstractmethod
     def finish(self, memory: Any) -> Any:
         """The result, once all rows that count have been added."""
+
+
+class OfBold(Reduction):
+    """A reduction of the BOLD signal of a run, where others are of what an electrode sees.
+
+    `rj.simulate(..., reduce={"fc": rj.observe.OfBold(rj.observe.Correlation())})`. Raises `TypeError` for what is
+    no reduction.
+    """
+
+    reduction: Reduction
+
+    def __check_init__(self):
+        wanted = "a reduction such as rj.observe.Correlation()"
+        _checks.instance("reduction", self.reduction, Reduction, wanted)
+
+    def begin(self, samples: int, nodes: int, dt: float, dtype: Any) -> Any:
+        return self.reduction.begin(samples, nodes, dt, dtype)
+
+    def add(self, memory: Any, series: Float[Array, "rows nodes"], first: Int[Array, ""]) -> Any:
+        return self.reduction.add(memory, series, first)
+
+    def finish(self, memory: Any) -> Any:
+        return self.reduction.finish(memory)
