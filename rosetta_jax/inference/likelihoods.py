@@ -22,7 +22,7 @@ from rosetta_jax.inference.losses import (
     require_square,
     share_of,
 )
-from rosetta_jax.inference.route import Prediction
+from rosetta_jax.inference.route import SEEN, Prediction
 
 LEVELS = ("given", "each", "shared")
 # Where a ratio is so near 1 its deviance is taken from the series about it: rounding would make it negative.
@@ -37,12 +37,13 @@ class WhittleLoss(Loss):
 
     .. math:: -2\ln L = \nu \sum_{f,i} (x - 1 - \ln x) + \text{const}
 
-    `frequencies` (F,) Hz, `measured` (F, nodes), power per hertz; `degrees` $\nu$, a number or (F,) or (F, nodes).
-    The factor c is 1 with `level="given"`; with "each" it is the best of each region, $c_i = \sum_f \nu P/S /
-    \sum_f\nu$, since a recording rarely knows its gain; with "shared" the best of all. `curve` (F,), dB, is added
-    to the prediction: what instruments and processing do to all regions alike. `regions` as in `SpectrumLoss`:
-    those that count. Independent bins are assumed; where they overlap, less than two degrees a segment are left
-    (`degrees_of_freedom` estimates them). Raises `ValueError` for shapes that differ and values not above zero.
+    `frequencies` (F,) Hz, `measured` (F, nodes), power per hertz; `degrees` $\nu$, a number or (F,) or (F,
+    nodes). The factor c is 1 with `level="given"`; with "each" it is the best of each region, $c_i = \sum_f \nu
+    P/S / \sum_f\nu$, since a recording rarely knows its gain; with "shared" the best of all. `curve` (F,), dB, is
+    added to the prediction: what instruments and processing do to all regions alike. `regions` and `of` as in
+    `SpectrumLoss`: those that count. Independent bins are assumed; where they overlap, less than two degrees a
+    segment are left (`degrees_of_freedom` estimates them). Raises `ValueError` for shapes that differ and values
+    not above zero.
 
     Source: Whittle 1953; Brillinger, Time Series, chapter 5.
     """
@@ -53,6 +54,7 @@ class WhittleLoss(Loss):
     curve: Float[Array, " frequencies"]
     counted: Float[Array, " nodes"]
     level: str = eqx.field(static=True)
+    of: str = eqx.field(static=True)
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class WhittleLoss(Loss):
         level: str = "each",
         curve: Any = None,
         regions: Any = None,
+        of: str = "signal",
     ):
         self.frequencies, self.measured = checked_spectra(frequencies, measured)
         degrees = _checks.positive("degrees", _checks.as_float_array(degrees, "degrees"))
@@ -74,6 +77,7 @@ class WhittleLoss(Loss):
             )
         self.degrees = jnp.broadcast_to(degrees, self.measured.shape)
         self.level = _checks.one_of("level", level, LEVELS)
+        self.of = _checks.one_of("of", of, SEEN)
         self.curve = as_curve(curve, bins)
         self.counted = jnp.asarray(share_of(regions, nodes) > 0, self.measured.dtype)
 
@@ -82,7 +86,7 @@ class WhittleLoss(Loss):
         return float(np.asarray(self.frequencies).max())
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
-        fitted = prediction.spectrum(self.frequencies)
+        fitted = prediction.seen(self.of).spectrum(self.frequencies)
         if fitted.shape[1] != 1:
             require_regions(self.measured.shape[1], fitted.shape[1])
         gained = 10 ** (self.curve / 10)
@@ -132,8 +136,8 @@ class FisherLoss(Loss):
 
     `measured` (nodes, nodes) correlations; `samples` n, how many independent ones they were made of: of a series
     with memory fewer than its length (`effective_samples`). Pairs count as independent, which flatters the
-    certainty of what moves many at once. `band` (Hz) or None for all frequencies. Raises `ValueError` as
-    `rj.ConnectivityLoss`, and for fewer than four samples.
+    certainty of what moves many at once. `band` (Hz) or None for all frequencies; `of` the "signal" or the "bold"
+    signal. Raises `ValueError` as `rj.ConnectivityLoss`, and for fewer than four samples.
 
     Source: Fisher 1921.
     """
@@ -141,21 +145,29 @@ class FisherLoss(Loss):
     measured: Pairwise
     samples: Scalar
     band: tuple[float, float] | None = eqx.field(static=True)
+    of: str = eqx.field(static=True)
 
-    def __init__(self, measured: Any, samples: Any, band: tuple[float, float] | None = None):
+    def __init__(
+        self,
+        measured: Any,
+        samples: Any,
+        band: tuple[float, float] | None = None,
+        of: str = "signal",
+    ):
         self.measured = require_square("measured", measured)
         require_correlations(self.measured)
         self.samples = _checks.as_float_array(samples, "samples")
         if _checks.is_concrete(self.samples) and not float(self.samples) > 3:
             raise ValueError(f"`samples` must be above 3, got {float(self.samples):g}.")
         self.band = None if band is None else _checks.band("band", band)
+        self.of = _checks.one_of("of", of, SEEN)
 
     @property
     def highest(self) -> float | None:
         return None if self.band is None else self.band[1]
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
-        predicted = prediction.connectivity(self.band)
+        predicted = prediction.seen(self.of).connectivity(self.band)
         require_regions(self.measured.shape[0], predicted.shape[0])
         rows, columns = jnp.triu_indices(self.measured.shape[0], 1)
         difference = jnp.arctanh(predicted[rows, columns]) - jnp.arctanh(
@@ -178,8 +190,15 @@ class WishartLoss(Loss):
     samples: Scalar
     log_determinant: Scalar
     band: tuple[float, float] | None = eqx.field(static=True)
+    of: str = eqx.field(static=True)
 
-    def __init__(self, measured: Any, samples: Any, band: tuple[float, float] | None = None):
+    def __init__(
+        self,
+        measured: Any,
+        samples: Any,
+        band: tuple[float, float] | None = None,
+        of: str = "signal",
+    ):
         self.measured = require_square("measured", measured)
         require_correlations(self.measured)
         self.samples = _checks.as_float_array(samples, "samples")
@@ -198,13 +217,14 @@ class WishartLoss(Loss):
                 )
         self.log_determinant = jnp.linalg.slogdet(self.measured)[1]
         self.band = None if band is None else _checks.band("band", band)
+        self.of = _checks.one_of("of", of, SEEN)
 
     @property
     def highest(self) -> float | None:
         return None if self.band is None else self.band[1]
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
-        predicted = prediction.connectivity(self.band)
+        predicted = prediction.seen(self.of).connectivity(self.band)
         nodes = self.measured.shape[0]
         require_regions(nodes, predicted.shape[0])
         _, determinant = jnp.linalg.slogdet(predicted)

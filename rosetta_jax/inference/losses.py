@@ -15,7 +15,7 @@ import numpy as np
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Pairwise, Scalar, Spectrum
 from rosetta_jax.inference.measures import in_band
-from rosetta_jax.inference.route import Prediction
+from rosetta_jax.inference.route import SEEN, Prediction
 
 COMPARISONS = ("shape", "level")
 
@@ -45,13 +45,14 @@ class SpectrumLoss(Loss):
     curve in dB is centred and scaled to unit length over the bins, and the loss is $\sum_i (1 - r_i) / N$ with
     the Pearson correlations $r_i$, plus $d^2 \sum_i \ln^2 q_i / N$ with the ratio $q_i$ of fitted to measured
     standard deviation over the bins and `depth` d: level does not count, and depth a little. Without it (d = 0)
-    the best correlation is often that of a nearly flat curve. `compare="level"`: the mean squared difference in
-    units of `sd` (dB). `bands`, pairs of Hz, adds the mean squared difference of relative power, the share of a
-    band in the power of all bins, in units of `band_sd`: shares are linear in power, so they see the strong, slow
-    bins that decibels count like all others. `curve` (F,), dB, is added to the prediction: what instruments and
-    processing do to all regions of a cohort alike (`rj.inference.cohort_curve` finds it). `regions`, a list of
-    indices or flags, names those that count, by default all; the others can be judged afterwards. Raises
-    `ValueError` where a band holds no bin, shapes differ, a value is not above zero, or a region is flat.
+    the best correlation is often that of a nearly flat curve. `of="bold"` compares with the BOLD signal of
+    `Network.bold`. `compare="level"`: the mean squared difference in units of `sd` (dB). `bands`, pairs of Hz,
+    adds the mean squared difference of relative power, the share of a band in the power of all bins, in units of
+    `band_sd`: shares are linear in power, so they see the strong, slow bins that decibels count like all others.
+    `curve` (F,), dB, is added to the prediction: what instruments and processing do to all regions of a cohort
+    alike (`rj.inference.cohort_curve` finds it). `regions`, a list of indices or flags, names those that count,
+    by default all; the others can be judged afterwards. Raises `ValueError` where a band holds no bin, shapes
+    differ, a value is not above zero, or a region is flat.
     """
 
     frequencies: Float[Array, " frequencies"]
@@ -64,6 +65,7 @@ class SpectrumLoss(Loss):
     inside: Float[Array, "bands frequencies"]
     band_sd: Scalar
     compare: str = eqx.field(static=True)
+    of: str = eqx.field(static=True)
 
     def __init__(
         self,
@@ -77,9 +79,11 @@ class SpectrumLoss(Loss):
         bands: Sequence[tuple[float, float]] = (),
         band_sd: Any = 0.1,
         curve: Any = None,
+        of: str = "signal",
     ):
         self.frequencies, self.measured = checked_spectra(frequencies, measured)
         self.compare = _checks.one_of("compare", compare, COMPARISONS)
+        self.of = _checks.one_of("of", of, SEEN)
         self.curve = as_curve(curve, self.frequencies.shape[0])
         self.weight = _checks.non_negative("weight", _checks.as_float_array(weight, "weight"))
         self.sd = _checks.positive("sd", _checks.as_float_array(sd, "sd"), "dB")
@@ -97,7 +101,7 @@ class SpectrumLoss(Loss):
         return float(np.asarray(self.frequencies).max())
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
-        fitted = prediction.spectrum(self.frequencies)
+        fitted = prediction.seen(self.of).spectrum(self.frequencies)
         if fitted.shape[1] != 1:
             require_regions(self.measured.shape[1], fitted.shape[1])
         fitted = fitted * 10 ** (self.curve / 10)[:, None]
@@ -129,18 +133,27 @@ class SpectrumLoss(Loss):
 class ConnectivityLoss(Loss):
     """Measured against predicted functional connectivity: the mean squared difference over pairs.
 
-    `measured` (nodes, nodes), symmetric; `band` (Hz) or None for all frequencies.
+    `measured` (nodes, nodes), symmetric; `band` (Hz) or None for all frequencies; `of="bold"` compares with the
+    BOLD signal of `Network.bold`.
     """
 
     measured: Pairwise
     weight: Scalar
     band: tuple[float, float] | None = eqx.field(static=True)
+    of: str = eqx.field(static=True)
 
-    def __init__(self, measured: Any, band: tuple[float, float] | None = None, weight: Any = 1.0):
+    def __init__(
+        self,
+        measured: Any,
+        band: tuple[float, float] | None = None,
+        weight: Any = 1.0,
+        of: str = "signal",
+    ):
         self.measured = require_square("measured", measured)
         require_correlations(self.measured)
         self.weight = _checks.non_negative("weight", _checks.as_float_array(weight, "weight"))
         self.band = None if band is None else _checks.band("band", band)
+        self.of = _checks.one_of("of", of, SEEN)
 
     @property
     def highest(self) -> float | None:
@@ -148,7 +161,7 @@ class ConnectivityLoss(Loss):
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
         nodes = self.measured.shape[0]
-        predicted = prediction.connectivity(self.band)
+        predicted = prediction.seen(self.of).connectivity(self.band)
         require_regions(nodes, predicted.shape[0])
         rows, columns = jnp.triu_indices(nodes, 1)
         difference = (predicted - self.measured)[rows, columns]

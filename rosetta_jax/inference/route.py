@@ -17,6 +17,8 @@ from rosetta_jax.results import Status
 from rosetta_jax.system import Rung
 
 Model = Network | Rung | Curve
+# What losses compare with: what an electrode sees, or the haemodynamics of `Network.bold`.
+SEEN = ("signal", "bold")
 
 
 class Prediction(abc.ABC):
@@ -34,6 +36,14 @@ class Prediction(abc.ABC):
     @abc.abstractmethod
     def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
         """Functional connectivity, (nodes, nodes), of all frequencies or a band (Hz)."""
+
+    @abc.abstractmethod
+    def bold(self) -> "Prediction":
+        """The same of the BOLD signal, a fraction of that at rest; raises `ValueError` where there is none."""
+
+    def seen(self, of: str) -> "Prediction":
+        """What a loss compares: the prediction of the "signal" as it is, or of the "bold" signal."""
+        return self.bold() if of == "bold" else self
 
 
 class Route(eqx.Module):
@@ -70,3 +80,6 @@ class CurvePrediction(Prediction):
 
     def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
         raise ValueError("a curve without a brain predicts no connectivity: leave that loss out.")
+
+    def bold(self) -> Prediction:
+        raise ValueError("a curve without a brain has no BOLD signal: compare it with the signal.")

@@ -37,7 +37,8 @@ class Simulated(Route):
     """March `seeds` times for `transient + duration` seconds in steps of `dt` (s), and estimate.
 
     `save_every` (s) is the sampling interval of the signal, after a low-pass, by default every step;
-    `segment` (s) the length of Welch's segments, best that of the measured spectra. Networks without
+    `segment` (s) the length of Welch's segments, best that of the measured spectra; `repetition_time` (s) the
+    sampling interval of BOLD, for losses that ask for it. Networks without
     `max_delay` get room for twice their present longest delay, and those without `min_delay` for half their
     shortest where that is still long enough to be read for eight steps at once; a step beyond is refused.
     Unlike theory it needs no stable point, so networks beyond onset can be fitted. Of chaotic ones gradients grow
@@ -51,12 +52,14 @@ class Simulated(Route):
     save_every: float | None = eqx.field(default=None, static=True)
     segment: float = eqx.field(default=2.0, static=True)
     window: float | None = eqx.field(default=None, static=True)
+    repetition_time: float = eqx.field(default=1.0, static=True)
 
     def __check_init__(self):
         for name in ("duration", "dt", "segment"):
             _checks.known(name, getattr(self, name), "s")
         _checks.known("transient", self.transient, "s", zero=True)
         _checks.multiple("save_every", self.interval, self.dt, "steps")
+        _checks.multiple("repetition_time", self.repetition_time, self.dt, "steps")
         _checks.multiple("duration", self.duration, self.interval, "samples")
         if self.transient:
             _checks.multiple("transient", self.transient, self.interval, "samples")
@@ -114,23 +117,13 @@ class Simulated(Route):
         return exponent * (self.window or self.transient + self.duration)
 
 
-class SimulatedPrediction(Prediction):
-    """A network by marching it from several seeds."""
+class SeriesPrediction(Prediction):
+    """What estimators make of simulated series (seeds, time, nodes), one sample each `interval` seconds."""
 
-    def __init__(self, network: Network, key: PRNGKeyArray, route: Simulated):
+    def __init__(self, network: Network, route: Simulated, series: Array, interval: float):
         self._network, self._route = network, route
-        # The signals of all seeds, (seeds, time, nodes); a compiler drops them where nobody asks.
-        self.signals: Float[Array, "seeds time nodes"] = ensemble(
-            network,
-            {},
-            route.duration,
-            route.dt,
-            key=jax.random.split(key, route.seeds),
-            transient=route.transient,
-            save_every=route.interval,
-            window=route.window,
-            show_progress=False,
-        ).signal
+        self.series: Float[Array, "seeds time nodes"] = series
+        self._interval = interval
 
     @property
     def status(self) -> Int[Array, ""]:
@@ -142,17 +135,48 @@ class SimulatedPrediction(Prediction):
     def spectrum(self, frequencies: Float[Array, " frequencies"]) -> Spectrum:
         def welch(signal: Float[Array, "time nodes"]) -> Spectrum:
             return observe.power_spectrum(
-                signal, self._route.interval, segment=self._route.segment, frequencies=frequencies
+                signal, self._interval, segment=self._route.segment, frequencies=frequencies
             ).density
 
-        return jnp.mean(jax.vmap(welch)(self.signals), axis=0)
+        return jnp.mean(jax.vmap(welch)(self.series), axis=0)
 
     def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
-        route = self._route
-
         def correlation(signal: Float[Array, "time nodes"]) -> Pairwise:
             return observe.functional_connectivity(
-                signal, band=band, dt=route.interval, segment=route.segment
+                signal, band=band, dt=self._interval, segment=self._route.segment
             )
 
-        return jnp.mean(jax.vmap(correlation)(self.signals), axis=0)
+        return jnp.mean(jax.vmap(correlation)(self.series), axis=0)
+
+    def bold(self) -> Prediction:
+        return self
+
+
+class SimulatedPrediction(SeriesPrediction):
+    """A network by marching it from several seeds."""
+
+    def __init__(self, network: Network, key: PRNGKeyArray, route: Simulated):
+        self._key = key
+        # A compiler drops what nobody asks for.
+        super().__init__(network, route, self._marched(network, route, "signal"), route.interval)
+
+    def bold(self) -> Prediction:
+        route, network = self._route, self._network
+        series = self._marched(network, route, "bold")
+        return SeriesPrediction(network, route, series, route.repetition_time)
+
+    def _marched(self, network: Network, route: Simulated, what: str) -> Array:
+        every = route.interval if what == "signal" else route.repetition_time
+        run = ensemble(
+            network,
+            {},
+            route.duration,
+            route.dt,
+            key=jax.random.split(self._key, route.seeds),
+            transient=route.transient,
+            save=(what,),
+            save_every=every,
+            window=route.window,
+            show_progress=False,
+        )
+        return run.signal if what == "signal" else run.bold

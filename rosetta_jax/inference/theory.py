@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from rosetta_jax._types import Array, Float, Int, Pairwise, PRNGKeyArray, Spectrum
 from rosetta_jax.inference.curves import Curve
 from rosetta_jax.inference.route import CurvePrediction, Model, Prediction, Route
-from rosetta_jax.linear import covariance_of
+from rosetta_jax.linear import bold_covariance, bold_spectrum, covariance_of
 from rosetta_jax.linear.spectrum import about_fixed_point, power_density
 from rosetta_jax.linear.stability import stability
 from rosetta_jax.network import Network, as_network
@@ -30,7 +30,7 @@ class NetworkPrediction(Prediction):
     """A network by exact linear theory about its fixed point."""
 
     def __init__(self, network: Network):
-        self._linearisation = about_fixed_point(network)
+        self._network, self._linearisation = network, about_fixed_point(network)
 
     @property
     def status(self) -> Int[Array, ""]:
@@ -41,8 +41,36 @@ class NetworkPrediction(Prediction):
 
     def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
         matrix = covariance_of(self._linearisation, band)
-        scale = jnp.sqrt(jnp.diagonal(matrix))
-        return matrix / (scale[:, None] * scale[None, :])
+        return _correlations(matrix)
+
+    def bold(self) -> Prediction:
+        return BoldPrediction(self._network, self)
+
+
+class BoldPrediction(Prediction):
+    """The BOLD signal of a network by exact linear theory; stability is that of the network."""
+
+    def __init__(self, network: Network, of: NetworkPrediction):
+        network.vessels()
+        self._network, self._of = network, of
+
+    @property
+    def status(self) -> Int[Array, ""]:
+        return self._of.status
+
+    def spectrum(self, frequencies: Float[Array, " frequencies"]) -> Spectrum:
+        return bold_spectrum(self._network, frequencies, check=False).density
+
+    def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
+        return _correlations(bold_covariance(self._network, band=band, check=False).matrix)
+
+    def bold(self) -> Prediction:
+        return self
+
+
+def _correlations(covariance: Pairwise) -> Pairwise:
+    scale = jnp.sqrt(jnp.diagonal(covariance))
+    return covariance / (scale[:, None] * scale[None, :])
 
 
 def predict(model: Model) -> Prediction:

@@ -30,6 +30,9 @@ class Given(Prediction):
     def connectivity(self, band):
         return jnp.asarray(self._correlations)
 
+    def bold(self):
+        return self
+
 
 def deviance(loss, prediction):
     return float(jnp.sum(loss.residual(prediction) ** 2))

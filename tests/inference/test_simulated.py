@@ -56,7 +56,7 @@ def test_all_seeds_are_averaged():
     prediction = predicted(network())
     each = [
         rj.observe.power_spectrum(signal, 0.008, segment=2.0, frequencies=F).density
-        for signal in prediction.signals
+        for signal in prediction.series
     ]
     assert not np.allclose(each[0], each[1])
     np.testing.assert_allclose(prediction.spectrum(jnp.asarray(F)), (each[0] + each[1]) / 2)
