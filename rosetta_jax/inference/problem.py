@@ -50,7 +50,10 @@ class Problem(NamedTuple):
             self.parameters.values(jnp.asarray(vectors[min(number, self.vectors - 1)]), model)
             for number, model in enumerate(self.models)
         ]
-        return {path: np.stack([np.asarray(values[path]) for values in each]) for path in each[0]}
+        return {
+            path: np.stack([np.asarray(values[path]) for values in each])
+            for path in sorted(each[0])
+        }
 
 
 def problem(
