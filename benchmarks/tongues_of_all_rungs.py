@@ -44,9 +44,10 @@ from rosetta_jax.translation import entrainment, tongue
 RESULTS = Path(__file__).parent / "results" / "tongues_of_all_rungs.json"
 PHASE, OSCILLATOR = "phase, theory", "translated Stuart-Landau, simulated"
 SHORT = {PHASE: "phase", OSCILLATOR: "oscillator"}
-# Frequencies and amplitudes of the grid, and how far it reaches to either side, in what the largest one pulls.
+# Frequencies and amplitudes of the grid, and how far it reaches to either side, in what the largest one pulls. No
+# point of the coarse one lies on a predicted edge, where rounding would decide.
 FREQUENCIES, AMPLITUDES, REACH = 61, 15, 2.0
-COARSE = 13, 6
+COARSE = 14, 6
 # The largest pull, as a share of the frequency, where the cycle attracts faster.
 PULL = 0.1
 # A run lasts so many times as long as the largest amplitude needs to pull by a turn, though some turns at least.
