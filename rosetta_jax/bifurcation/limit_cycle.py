@@ -70,19 +70,24 @@ class Cycle:
         return 1 / self.period
 
     @property
+    def largest(self) -> float:
+        """The largest multiplier but the trivial one, its size."""
+        return float(np.abs(others(self.multipliers)).max(initial=0.0))
+
+    @property
     def stable(self) -> bool:
         """Whether all multipliers but the trivial one lie within the unit circle."""
-        return bool(np.abs(others(self.multipliers)).max(initial=0.0) < 1)
+        return self.largest < 1
 
     @property
     def repelling(self) -> bool:
         """Whether perturbations grow clearly, so that no run settles on it."""
-        return bool(np.abs(others(self.multipliers)).max(initial=0.0) > _REPELS)
+        return self.largest > _REPELS
 
     @property
     def attraction(self) -> float:
         """How fast perturbations decay onto the cycle (1/s), below zero where they grow."""
-        return float(-np.log(np.abs(others(self.multipliers)).max(initial=0.0)) / self.period)
+        return float(-np.log(self.largest) / self.period)
 
     @property
     def guess(self) -> Float[np.ndarray, "intervals degree n"]:
@@ -119,7 +124,7 @@ def limit_cycle(
     if cycle.repelling:
         raise ValueError(
             f"`system` does not settle on the cycle of {cycle.period:g} s that it passed by, which repels "
-            f"(multiplier {np.abs(others(cycle.multipliers)).max():.3g}): {_OPEN}"
+            f"(multiplier {cycle.largest:.3g}): {_OPEN}"
         )
     return cycle
 

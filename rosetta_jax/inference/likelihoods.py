@@ -9,6 +9,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import polygamma
 
 from rosetta_jax import _checks
@@ -17,8 +18,9 @@ from rosetta_jax.inference.losses import (
     Loss,
     as_curve,
     checked_spectra,
+    predicted_connectivity,
+    predicted_spectrum,
     require_correlations,
-    require_regions,
     require_square,
     share_of,
 )
@@ -86,15 +88,11 @@ class WhittleLoss(Loss):
         return float(np.asarray(self.frequencies).max())
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
-        fitted = prediction.seen(self.of).spectrum(self.frequencies)
-        if fitted.shape[1] != 1:
-            require_regions(self.measured.shape[1], fitted.shape[1])
-        gained = 10 ** (self.curve / 10)
-        ratio = self.measured / (fitted * gained[:, None])
+        ratio = self.measured / predicted_spectrum(self, prediction)
         weights = self.degrees * self.counted[None, :]
         if self.level != "given":
             axis = 0 if self.level == "each" else None
-            total = jnp.sum(self.degrees * self.counted[None, :], axis=axis, keepdims=True)
+            total = jnp.sum(weights, axis=axis, keepdims=True)
             mean = jnp.sum(weights * ratio, axis=axis, keepdims=True) / jnp.where(
                 total > 0, total, 1.0
             )
@@ -124,11 +122,9 @@ def degrees_of_freedom(measured: Any) -> float:
         raise ValueError(f"`measured` must be (5 bins or more, nodes), got {measured.shape}.")
     second = np.diff(np.log(measured), 2, axis=0)
     variance = float(np.mean(second**2)) / 6
-    low, high = 1e-3, 1e7
-    for _ in range(200):
-        middle = np.sqrt(low * high)
-        low, high = (middle, high) if float(polygamma(1, middle / 2)) > variance else (low, middle)
-    return float(np.sqrt(low * high))
+    ends = np.log(1e-3), np.log(1e7)
+    found = brentq(lambda log: float(np.log(polygamma(1, np.exp(log) / 2) / variance)), *ends)
+    return float(np.exp(np.asarray(found)))
 
 
 class FisherLoss(Loss):
@@ -167,8 +163,7 @@ class FisherLoss(Loss):
         return None if self.band is None else self.band[1]
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
-        predicted = prediction.seen(self.of).connectivity(self.band)
-        require_regions(self.measured.shape[0], predicted.shape[0])
+        predicted = predicted_connectivity(self, prediction)
         rows, columns = jnp.triu_indices(self.measured.shape[0], 1)
         difference = jnp.arctanh(predicted[rows, columns]) - jnp.arctanh(
             self.measured[rows, columns]
@@ -224,9 +219,8 @@ class WishartLoss(Loss):
         return None if self.band is None else self.band[1]
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
-        predicted = prediction.seen(self.of).connectivity(self.band)
-        nodes = self.measured.shape[0]
-        require_regions(nodes, predicted.shape[0])
+        predicted = predicted_connectivity(self, prediction)
+        nodes = predicted.shape[0]
         _, determinant = jnp.linalg.slogdet(predicted)
         trace = jnp.trace(jnp.linalg.solve(predicted, self.measured))
         deviance = self.samples * (trace + determinant - self.log_determinant - nodes)

@@ -101,11 +101,7 @@ class SpectrumLoss(Loss):
         return float(np.asarray(self.frequencies).max())
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
-        fitted = prediction.seen(self.of).spectrum(self.frequencies)
-        if fitted.shape[1] != 1:
-            require_regions(self.measured.shape[1], fitted.shape[1])
-        fitted = fitted * 10 ** (self.curve / 10)[:, None]
-        fitted = jnp.broadcast_to(fitted, self.measured.shape)
+        fitted = predicted_spectrum(self, prediction)
         compared = self._shape if self.compare == "shape" else self._level
         parts = [compared(decibel(fitted), decibel(self.measured)), self._shares(fitted)]
         return jnp.sqrt(self.weight) * jnp.concatenate(parts)
@@ -160,10 +156,8 @@ class ConnectivityLoss(Loss):
         return None if self.band is None else self.band[1]
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
-        nodes = self.measured.shape[0]
-        predicted = prediction.seen(self.of).connectivity(self.band)
-        require_regions(nodes, predicted.shape[0])
-        rows, columns = jnp.triu_indices(nodes, 1)
+        predicted = predicted_connectivity(self, prediction)
+        rows, columns = jnp.triu_indices(predicted.shape[0], 1)
         difference = (predicted - self.measured)[rows, columns]
         return jnp.sqrt(self.weight / difference.shape[0]) * difference
 
@@ -187,6 +181,21 @@ class SumOfLosses(Loss):
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
         return jnp.concatenate([part.residual(prediction) for part in self.parts])
+
+
+def predicted_spectrum(loss: Any, prediction: Prediction) -> Spectrum:
+    """What a loss of spectra compares: the prediction of all its regions, with its gain curve."""
+    fitted = prediction.seen(loss.of).spectrum(loss.frequencies)
+    if fitted.shape[1] != 1:
+        require_regions(loss.measured.shape[1], fitted.shape[1])
+    return jnp.broadcast_to(fitted * 10 ** (loss.curve / 10)[:, None], loss.measured.shape)
+
+
+def predicted_connectivity(loss: Any, prediction: Prediction) -> Pairwise:
+    """What a loss of connectivity compares: the prediction within its band."""
+    predicted = prediction.seen(loss.of).connectivity(loss.band)
+    require_regions(loss.measured.shape[0], predicted.shape[0])
+    return predicted
 
 
 def _within(frequencies: Array, band: tuple[float, float]) -> np.ndarray:

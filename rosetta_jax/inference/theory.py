@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from rosetta_jax._types import Array, Float, Int, Pairwise, PRNGKeyArray, Spectrum
 from rosetta_jax.inference.curves import Curve
 from rosetta_jax.inference.route import CurvePrediction, Model, Prediction, Route
-from rosetta_jax.linear import bold_covariance, bold_spectrum, covariance_of
+from rosetta_jax.linear import bold_functional_connectivity, bold_spectrum, covariance_of
 from rosetta_jax.linear.spectrum import about_fixed_point, power_density
 from rosetta_jax.linear.stability import stability
 from rosetta_jax.network import Network, as_network
@@ -41,7 +41,8 @@ class NetworkPrediction(Prediction):
 
     def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
         matrix = covariance_of(self._linearisation, band)
-        return _correlations(matrix)
+        scale = jnp.sqrt(jnp.diagonal(matrix))
+        return matrix / (scale[:, None] * scale[None, :])
 
     def bold(self) -> Prediction:
         return BoldPrediction(self._network, self)
@@ -62,15 +63,10 @@ class BoldPrediction(Prediction):
         return bold_spectrum(self._network, frequencies, check=False).density
 
     def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
-        return _correlations(bold_covariance(self._network, band=band, check=False).matrix)
+        return bold_functional_connectivity(self._network, band=band, check=False).matrix
 
     def bold(self) -> Prediction:
         return self
-
-
-def _correlations(covariance: Pairwise) -> Pairwise:
-    scale = jnp.sqrt(jnp.diagonal(covariance))
-    return covariance / (scale[:, None] * scale[None, :])
 
 
 def predict(model: Model) -> Prediction:
