@@ -1,6 +1,6 @@
 """Recordings: power spectra of regions of one person or many, each with a connectome.
 
-The file is a NumPy `.npz` with the keys
+The file is a NumPy `.npz` or a MATLAB `.mat` with the keys
 
 ============= ================================== ======================================================
 `frequencies` (F,)                               Hz, above zero, increasing
@@ -12,7 +12,7 @@ The file is a NumPy `.npz` with the keys
 ============= ================================== ======================================================
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ import equinox as eqx
 import numpy as np
 
 from rosetta_jax._types import Float
+from rosetta_jax.data.arrays import in_file, named_arrays, numbers, recognised, texts, vector
+from rosetta_jax.data.measured import assembled
 from rosetta_jax.network import Connectome
-from rosetta_jax.results import read_arrays
 
 NEEDED = ("frequencies", "psd", "weights")
 OPTIONAL = ("lengths", "labels", "centres")
@@ -72,22 +73,46 @@ class Recordings(eqx.Module):
         return Recordings(self.frequencies[inside], self.spectra[:, inside], self.connectomes)
 
 
-def load_recordings(path: str | Path, normalisation: str = "eigenvalue") -> Recordings:
-    """Read recordings from an `.npz` file (see the module's top), and normalise each person's weights.
+def load_recordings(
+    path: str | Path,
+    normalisation: str = "eigenvalue",
+    *,
+    keys: Mapping[str, str | None] | None = None,
+) -> Recordings:
+    """Read recordings from an `.npz` or `.mat` file (see the module's top), and normalise each person's weights.
+
+    `keys` says what is called otherwise, from the name above to the key in the file: `{"frequencies": "freqs_hz",
+    "weights": "sc_individual"}`. Keys that are neither are left out then; without `keys` they are an error.
+
+    One loss a person, for `rj.fit`: `[rj.SpectrumLoss(found.frequencies, psd) for psd in found.spectra]`.
 
     Raises `FileNotFoundError` where there is no file and `ValueError` where it cannot be read, a key is
     missing or unknown, or a value does not fit, naming what was found and what is needed.
     """
-    arrays = read_arrays(path)
+    arrays = named_arrays(path)
+    if keys is not None:
+        with in_file(path):
+            arrays = _chosen(arrays, keys)
     _require_keys(path, arrays)
-    frequencies = _increasing(_numbers("frequencies", arrays["frequencies"]))
+    with in_file(path):
+        return _recordings(arrays, normalisation)
+
+
+def _chosen(arrays: dict[str, np.ndarray], keys: Mapping[str, str | None]) -> dict[str, np.ndarray]:
+    """The arrays by the names of this module."""
+    own = {name: (name,) for name in NEEDED + OPTIONAL}
+    return {name: arrays[key] for name, key in recognised(arrays, own, keys).items()}
+
+
+def _recordings(arrays: dict[str, np.ndarray], normalisation: str) -> Recordings:
+    frequencies = _increasing(vector("frequencies", arrays["frequencies"]))
     psd = _stack("psd", arrays["psd"])
     weights = _stack("weights", arrays["weights"])
     people, nodes = psd.shape[0], psd.shape[1]
     _require_psd(psd, len(frequencies))
     lengths = _stack("lengths", arrays["lengths"]) if "lengths" in arrays else None
-    centres = _numbers("centres", arrays["centres"]) if "centres" in arrays else None
-    labels = _names(arrays["labels"]) if "labels" in arrays else None
+    centres = numbers("centres", arrays["centres"]) if "centres" in arrays else None
+    labels = texts("labels", arrays["labels"]) if "labels" in arrays else None
     connectomes = tuple(
         _connectome(
             person,
@@ -108,7 +133,8 @@ def _require_keys(path: Any, arrays: dict[str, np.ndarray]) -> None:
     if missing or unknown:
         raise ValueError(
             f"{path} has the keys {sorted(arrays)}; needed are {list(NEEDED)}, optional "
-            f"{list(OPTIONAL)}. Missing: {missing or 'none'}; unknown: {unknown or 'none'}."
+            f"{list(OPTIONAL)}. Missing: {missing or 'none'}; unknown: {unknown or 'none'}. Say what is called "
+            "otherwise, as keys={'weights': 'sc_individual'}; what is not named is left out then."
         )
 
 
@@ -124,23 +150,11 @@ def _increasing(frequencies: np.ndarray) -> np.ndarray:
     return frequencies
 
 
-def _numbers(name: str, array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind not in "buif":
-        raise ValueError(f"`{name}` must hold real numbers, got an array of {array.dtype}.")
-    return array.astype(float)
-
-
-def _names(labels: np.ndarray) -> list[str]:
-    if labels.ndim != 1:
-        raise ValueError(f"`labels` must be a list of names (nodes,), got shape {labels.shape}.")
-    return [str(label) for label in labels]
-
-
 def _stack(name: str, array: np.ndarray) -> np.ndarray:
     """One person's array with a leading axis of one; many people's as it is."""
     if array.ndim not in (2, 3) or not array.size:
         raise ValueError(f"`{name}` must have 2 or 3 axes and be filled, got shape {array.shape}.")
-    array = _numbers(name, array)
+    array = numbers(name, array)
     return array if array.ndim == 3 else array[None]
 
 
@@ -168,27 +182,10 @@ def _of_person(name: str, array: np.ndarray, person: int, people: int, nodes: in
     return array[person if array.shape[0] > 1 else 0]
 
 
-def _connectome(
-    person: int,
-    weights: np.ndarray,
-    lengths: np.ndarray | None,
-    labels: Sequence[str] | None,
-    centres: np.ndarray | None,
-    normalisation: str,
-) -> Connectome:
-    if np.isfinite(weights).all() and (weights < 0).any():
-        raise ValueError(
-            f"`weights` of person {person} must not be negative, got {weights.min():g}: set it to zero."
-        )
-    if lengths is not None:
-        bare = int(((weights > 0) & (lengths <= 0)).sum())
-        if bare:
-            raise ValueError(
-                f"`lengths` of person {person} is zero for {bare} links that have weight: give every link "
-                "a length, for instance 1.2 times the distance between the centres."
-            )
+def _connectome(person: int, *parts: Any) -> Connectome:
     try:
-        connectome = Connectome(weights, lengths, labels, centres)
-        return connectome if normalisation == "none" else connectome.normalised(normalisation)
+        return assembled(*parts, whose=f" of person {person}")
     except ValueError as error:
+        if f"of person {person}" in str(error):
+            raise
         raise ValueError(f"person {person}: {error}") from error

@@ -1,8 +1,8 @@
 """The gains of parcels from a forward solution of MNE-Python, which is needed for this alone.
 
 Of an `mne.Forward` in fixed orientation: `["sol"]["data"]` (sensors, sources) in V (EEG), T or T/m (MEG) per A
-m, `["sol"]["row_names"]`, and `["src"]`, two hemispheres, each with the used vertices `vertno` and the normals
-`nn` of all. An `mne.Label` has `name`, `hemi` ("lh" or "rh") and `vertices`.
+m, `["sol"]["row_names"]`, and `["src"]`, the hemispheres, each with its `type` and `id`, the used vertices
+`vertno` and the normals `nn` of all. An `mne.Label` has `name`, `hemi` ("lh" or "rh") and `vertices`.
 """
 
 import importlib
@@ -19,11 +19,16 @@ _KINDS = {
 }
 
 
+# How a source space says which hemisphere it is.
+_HEMISPHERES = {"lh": 101, "rh": 102}
+
+
 def parcel_gains(
     forward: Any, labels: Sequence[Any], sign_flip: bool
 ) -> tuple[np.ndarray, tuple[str, ...], str]:
     """The mean gain of each parcel (sensors, parcels), the names of the sensors, and the unit."""
     mne = _library()
+    _require_cortex(forward["src"])
     factor, unit = _KINDS[_kind(mne, forward)]
     fixed = mne.convert_forward_solution(
         forward, surf_ori=True, force_fixed=True, use_cps=True, verbose=False
@@ -55,21 +60,35 @@ def _kind(mne: Any, forward: Any) -> str:
     return kinds.pop()
 
 
+def _require_cortex(source_spaces: Any) -> None:
+    """Only a surface has normals, and vertices that labels know."""
+    kinds = [space["type"] for space in source_spaces]
+    if set(kinds) != {"surf"}:
+        raise ValueError(
+            f"`forward` has source spaces of the types {', '.join(sorted(set(kinds)))}, but parcels lie on a "
+            "cortical surface: set it up by `mne.setup_source_space`, or give the matrix itself."
+        )
+
+
 def _shares(source_spaces: Any, label: Any, sign_flip: bool) -> np.ndarray:
     """What each source counts in the mean over a parcel: (sources,)."""
-    one = {"lh": 0, "rh": 1}[label.hemi]
-    within = [np.isin(space["vertno"], label.vertices) for space in source_spaces]
-    shares = [inside * (index == one) * 1.0 for index, inside in enumerate(within)]
-    if not shares[one].any():
+    shares = [
+        1.0 * np.isin(space["vertno"], label.vertices) * (space["id"] == _HEMISPHERES[label.hemi])
+        for space in source_spaces
+    ]
+    if not np.any(np.concatenate(shares)):
         raise ValueError(
             f"`labels` has {label.name!r}, in which lies no source of `forward`: take a denser source space, or "
             "leave the region out."
         )
+    share = np.concatenate(shares)
+    within = share != 0
     if sign_flip:
-        space = source_spaces[one]
-        normals = np.asarray(space["nn"])[space["vertno"]][within[one]]
-        shares[one][within[one]] *= _signs(normals)
-    return np.concatenate(shares) / within[one].sum()
+        normals = np.concatenate(
+            [np.asarray(space["nn"])[space["vertno"]] for space in source_spaces]
+        )
+        share[within] = _signs(normals[within])
+    return share / within.sum()
 
 
 def _signs(normals: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from rosetta_jax.data import Recordings, load_recordings
 from rosetta_jax.network import Connectome
@@ -118,12 +119,15 @@ WRONG = {
     ),
     "weights negative": (changed("weights", (1, 0, 1), -1), "`weights` of person 1 .*negative"),
     "weights NaN": (changed("weights", (1, 0, 1), np.nan), "person 1: `weights` has 1 non-finite"),
-    "weights with loops": (changed("weights", (0, 1, 1), 1, MANY), r"person 0: .*zero diagonal"),
+    "weights with loops": (
+        changed("weights", (0, 1, 1), 1, MANY),
+        "`weights` of person 0 .*zero diagonal",
+    ),
     "lengths of other regions": (
         FULL | {"lengths": np.ones((2, 2))},
         r"`lengths` must be \(3, 3\)",
     ),
-    "lengths negative": (changed("lengths", (0, 0, 1), -1), "`lengths` of person 0"),
+    "lengths negative": (changed("lengths", (0, 0, 1), -1), "`lengths` of person 0 is zero for 1"),
     "lengths zero on a link": (
         changed("lengths", (1, 0, 1), 0),
         "`lengths` of person 1 is zero for 1",
@@ -156,6 +160,33 @@ def test_what_does_not_fit_is_refused_in_words(load, arrays, message):
         load(arrays)
 
 
+def same(found, wanted):
+    np.testing.assert_array_equal(found.frequencies, wanted.frequencies)
+    np.testing.assert_array_equal(found.spectra, wanted.spectra)
+    for one, other in zip(found.connectomes, wanted.connectomes, strict=True):
+        np.testing.assert_array_equal(one.weights, other.weights)
+        np.testing.assert_array_equal(one.lengths, other.lengths)
+        np.testing.assert_array_equal(one.centres, other.centres)
+        assert one.labels == other.labels
+
+
+def test_a_file_of_matlab_has_the_same_keys(load, tmp_path):
+    savemat(tmp_path / "data.mat", FULL | {"labels": FULL["labels"].astype(object)})
+    same(load_recordings(tmp_path / "data.mat", "none"), load(FULL))
+
+
+def test_other_keys_are_given_and_what_is_not_named_is_left_out(load, tmp_path):
+    held = {name: array for name, array in FULL.items() if name not in ("frequencies", "weights")}
+    held |= {"freqs_hz": MANY["frequencies"], "sc": WEIGHTS, "age": np.ones(2)}
+    np.savez(tmp_path / "other.npz", **held)
+    keys = {"frequencies": "freqs_hz", "weights": "sc"}
+    same(load_recordings(tmp_path / "other.npz", "none", keys=keys), load(FULL))
+    with pytest.raises(ValueError, match=r"unknown: .*'age'.*keys=\{'weights'"):
+        load_recordings(tmp_path / "other.npz")
+    with pytest.raises(ValueError, match=r"other.npz: .*`weights` is 'SC', which is not there"):
+        load_recordings(tmp_path / "other.npz", keys=keys | {"weights": "SC"})
+
+
 def test_weights_that_are_all_zero_cannot_be_normalised(load):
     with pytest.raises(ValueError, match="person 0: `weights` are all zero"):
         load(MANY | {"weights": np.zeros((3, 3))}, "eigenvalue")
@@ -172,7 +203,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"give the path of an .npz file"):
+    with pytest.raises(FileNotFoundError, match=r"give the path of an .npz or .mat file"):
         load_recordings(tmp_path)
 
 

@@ -159,7 +159,10 @@ def forward(kinds=("eeg",) * 4):
     normals[5] = [0.1, 0.0, -1.0]  # the far side of a fold
     return {
         "sol": {"data": GAINS, "row_names": list(NAMES)},
-        "src": [{"vertno": each, "nn": normals} for each in VERTICES],
+        "src": [
+            {"vertno": each, "nn": normals, "type": "surf", "id": number}
+            for number, each in zip((101, 102), VERTICES, strict=True)
+        ],
         "info": list(kinds),
     }
 
