@@ -19,7 +19,7 @@ LAYERS = (
     "plot",
     "stimulation",
     "inference",
-    "translation | synthetic",
+    "translation | synthetic | evoked",
     "bifurcation",
     "simulation | linear | sweeps",
     "data | working_points",
@@ -120,7 +120,14 @@ def test_the_atlas_sits_below_what_is_synthetic():
 
 
 @pytest.mark.parametrize(
-    "library, folder", [("matplotlib", "plot"), ("jinja2", "report"), ("typer", "cli")]
+    "library, folder",
+    [
+        ("matplotlib", "plot"),
+        ("jinja2", "report"),
+        ("typer", "cli"),
+        ("numpyro", "inference"),
+        ("arviz", "inference"),
+    ],
 )
 def test_an_extra_is_imported_in_its_own_folder_only(library, folder):
     users = {
@@ -148,7 +155,7 @@ def test_importing_needs_no_extra_and_changes_no_setting():
     run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert {"rosetta_jax", "jax"} <= set(run.stdout.split())
-    assert not {"matplotlib", "typer", "jinja2"} & set(run.stdout.split())
+    assert not {"matplotlib", "typer", "jinja2", "numpyro", "arviz"} & set(run.stdout.split())
 
 
 def test_importing_prints_nothing():

@@ -3,6 +3,7 @@
 import typer
 
 from rosetta_jax.cli.bifurcation import bifurcation
+from rosetta_jax.cli.compare import comparison
 from rosetta_jax.cli.config import ConfiguredCommand
 from rosetta_jax.cli.fit import fit
 from rosetta_jax.cli.gallery import gallery
@@ -20,4 +21,5 @@ app = typer.Typer(
 app.command()(ladder)
 for command in (simulate, spectrum, bifurcation, fit, gallery):
     app.command(cls=ConfiguredCommand)(command)
+app.command("compare", cls=ConfiguredCommand)(comparison)
 app.command("translate", cls=ConfiguredCommand)(translation)

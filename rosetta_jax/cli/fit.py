@@ -13,6 +13,7 @@ from rosetta_jax import synthetic
 from rosetta_jax.cli.config import ConfigOption, SetOption, changes, used, write_config
 from rosetta_jax.cli.fit_options import (
     BandOption,
+    Context,
     DataOption,
     DepthOption,
     DurationOption,
@@ -23,6 +24,7 @@ from rosetta_jax.cli.fit_options import (
     NormalisationOption,
     PresetName,
     PresetOption,
+    ResumeOption,
     RouteName,
     RouteOption,
     SeedsOption,
@@ -41,13 +43,15 @@ from rosetta_jax.cli.shared import (
     result_folder,
     say,
 )
+from rosetta_jax.cli.unfinished import go_on_with, remove, unfinished
 from rosetta_jax.data import Recordings, load_recordings
-from rosetta_jax.inference import Simulated, StudySettings, drawable, preset, study
+from rosetta_jax.inference import Simulated, Study, StudySettings, drawable, preset, study
 from rosetta_jax.network import NORMALISATIONS
 from rosetta_jax.optimise import GradientDescent, LevenbergMarquardt
 
 
 def fit(
+    context: Context,
     config: ConfigOption = None,
     data: DataOption = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("rosetta-fit"),
@@ -66,6 +70,7 @@ def fit(
     seeds: SeedsOption = 2,
     assignments: SetOption = [],  # noqa: B006
     precision: PrecisionOption = Precision.auto,
+    resume: ResumeOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Fit a whole-brain model to power spectra by gradient.
@@ -73,9 +78,12 @@ def fit(
     Writes `summary.json`, arrays, pictures and one HTML page into the folder. With no arguments it
     fits the embedded synthetic recording, in about two minutes.
 
-    One Ctrl-C ends it cleanly: the report is of what was found until then, and names what was not fitted.
+    One Ctrl-C ends it cleanly: the report is of what was found until then, and names what was not fitted. That,
+    or one that was killed, goes on by `--resume` with its folder, to the results that it would have had.
     """
     with plain_errors():
+        if resume is not None:
+            return go_on_with(context, resume, quiet)
         choose_precision(precision)
         recordings = _recordings(data, seed, normalisation).within(*band)
         simulated = route is RouteName.simulated
@@ -89,28 +97,40 @@ def fit(
         )
         out = result_folder(out)
         chosen = preset(rung.value)
-        found = study(
-            recordings,
-            drawable(chosen) if simulated else chosen,
-            settings,
-            key=jax.random.key(seed),
-            changes=changes(assignments),
-            show_progress=not quiet,
-        )
-        if not np.isfinite(found.model.mean_score):
-            if found.interrupted:
-                raise ValueError("interrupted before anything was found: nothing is written.")
-            raise ValueError(f"nobody could be fitted: {found.result.message} Try more `--starts`.")
-        name = "embedded synthetic recording" if data is None else data.name
-        page = write_results(out, found, used() | {"data": name})
-        write_config(out)
+        with unfinished(out) as checkpoints:
+            found = study(
+                recordings,
+                drawable(chosen) if simulated else chosen,
+                settings,
+                key=jax.random.key(seed),
+                changes=changes(assignments),
+                checkpoints=checkpoints,
+                show_progress=not quiet,
+            )
+            _require_fitted(found, out)
+            name = "embedded synthetic recording" if data is None else data.name
+            page = write_results(out, found, used() | {"data": name})
+            write_config(out)
+            if not found.interrupted:
+                remove(out)
     people = "1 person" if recordings.people == 1 else f"{recordings.people} people"
     say(f"mean correlation in dB {found.model.mean_score:.4f} over {people}; report: {page}")
     if found.interrupted:
         say(
-            f"interrupted: this is what was found; not fitted: {', '.join(found.not_fitted) or 'nothing'}."
+            f"interrupted: this is what was found; not fitted: {', '.join(found.not_fitted) or 'nothing'}. "
+            f"Go on by: rosetta fit --resume {out}"
         )
         raise typer.Exit(130)
+
+
+def _require_fitted(found: Study, out: Path) -> None:
+    """Raise where nobody was fitted, and leave nothing to go on with."""
+    if np.isfinite(found.model.mean_score):
+        return
+    remove(out)
+    if found.interrupted:
+        raise ValueError("interrupted before anything was found: nothing is written.")
+    raise ValueError(f"nobody could be fitted: {found.result.message} Try more `--starts`.")
 
 
 _METHODS = {

@@ -2,11 +2,17 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rosetta_jax.network import NORMALISATIONS
+
+# Commands are given what typer's own context extends.
+if TYPE_CHECKING:
+    Context = typer.Context
+else:
+    Context = typer.Context.__base__
 
 
 class RouteName(StrEnum):
@@ -76,6 +82,14 @@ DataOption = Annotated[
         "F), `weights` (nodes, nodes) or (people, nodes, nodes), and optional `lengths` mm, `labels`, "
         "`centres` mm. "
         "Without it: the embedded synthetic recording."
+    ),
+]
+ResumeOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Go on with a fit that was cut short: its `--out` folder, or one of the files in its checkpoints. "
+        "All settings are those of the folder.",
     ),
 ]
 PresetOption = Annotated[

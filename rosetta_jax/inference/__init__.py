@@ -1,5 +1,12 @@
 """Fitting models to measured spectra and connectivity by descent, and judging the fits."""
 
+from rosetta_jax.inference.at_sensors import AtSensors as AtSensors
+from rosetta_jax.inference.calibration import Calibration as Calibration
+from rosetta_jax.inference.calibration import (
+    simulation_based_calibration as simulation_based_calibration,
+)
+from rosetta_jax.inference.cohort import Cohort as Cohort
+from rosetta_jax.inference.cohort import cohort as cohort
 from rosetta_jax.inference.compare import Candidate as Candidate
 from rosetta_jax.inference.compare import Comparison as Comparison
 from rosetta_jax.inference.compare import compare as compare
@@ -7,8 +14,13 @@ from rosetta_jax.inference.curves import Curve as Curve
 from rosetta_jax.inference.curves import PowerLaw as PowerLaw
 from rosetta_jax.inference.curves import PowerLawAndGaussian as PowerLawAndGaussian
 from rosetta_jax.inference.curves import TwoLorentzians as TwoLorentzians
+from rosetta_jax.inference.draws import Draws as Draws
+from rosetta_jax.inference.dynamics_loss import DynamicsLoss as DynamicsLoss
+from rosetta_jax.inference.evoked_loss import EvokedLoss as EvokedLoss
+from rosetta_jax.inference.evoked_loss import cosine as cosine
 from rosetta_jax.inference.fit import FitResult as FitResult
 from rosetta_jax.inference.fit import fit as fit
+from rosetta_jax.inference.inference_data import to_arviz as to_arviz
 from rosetta_jax.inference.judgement import LEFT_OUT as LEFT_OUT
 from rosetta_jax.inference.judgement import Judgement as Judgement
 from rosetta_jax.inference.judgement import Scores as Scores
@@ -34,12 +46,15 @@ from rosetta_jax.inference.perturbation import Perturbed as Perturbed
 from rosetta_jax.inference.perturbation import dissection as dissection
 from rosetta_jax.inference.perturbation import influence as influence
 from rosetta_jax.inference.perturbation import perturbed as perturbed
+from rosetta_jax.inference.predictive import Predictive as Predictive
+from rosetta_jax.inference.predictive import posterior_predictive as posterior_predictive
 from rosetta_jax.inference.presets import PRESETS as PRESETS
 from rosetta_jax.inference.presets import Preset as Preset
 from rosetta_jax.inference.presets import by_region as by_region
 from rosetta_jax.inference.presets import drawable as drawable
 from rosetta_jax.inference.presets import preset as preset
 from rosetta_jax.inference.route import Route as Route
+from rosetta_jax.inference.sampling import nuts as nuts
 from rosetta_jax.inference.simulated import Simulated as Simulated
 from rosetta_jax.inference.study import Scored as Scored
 from rosetta_jax.inference.study import Study as Study

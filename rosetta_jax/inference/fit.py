@@ -21,7 +21,16 @@ from rosetta_jax._types import Array, Float, Int, PRNGKeyArray, PyTree
 from rosetta_jax.inference.losses import Loss
 from rosetta_jax.inference.problem import Problem, problem
 from rosetta_jax.inference.route import Model, Route
-from rosetta_jax.optimise import Descent, LevenbergMarquardt, Method, descend
+from rosetta_jax.inference.theory import Theory
+from rosetta_jax.optimise import (
+    Checkpoint,
+    Descent,
+    LevenbergMarquardt,
+    Method,
+    Objective,
+    Part,
+    descend,
+)
 from rosetta_jax.parameters import FreeParameters, info, replace
 from rosetta_jax.priors import FreeParameter
 from rosetta_jax.results import load_arrays, progress, provenance, save_arrays, summarise
@@ -110,11 +119,14 @@ def fit(
     loss: Loss | Sequence[Loss],
     *,
     starts: int = 8,
+    begin: FitResult | None = None,
     key: PRNGKeyArray | None = None,
     method: Method | None = None,
     route: Route | None = None,
     prior_weight: float = 1e-3,
     pooled: bool = False,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: float = 5.0,
     show_progress: bool = True,
     name: str = "fit",
 ) -> FitResult:
@@ -122,34 +134,49 @@ def fit(
 
     Minimises $L(u) + w \sum_k u_k^2$ over the plain coordinates `u` of the free parameters (those with a
     prior), with `prior_weight` w. Give a sequence of models and one of losses for many people: they must
-    differ in array values only. The first start is the model as given, the others are drawn
+    differ in array values only. The first start is the model as given, or the best that `begin` found, a fit of
+    the same people and free parameters (so simulation goes on from theory); the others are drawn
     from the priors with `key` (by default key 0). `pooled` fits one vector to all people, each with their own
     connectome, by the mean of their losses. `method` is `LevenbergMarquardt()` or
-    `GradientDescent()`. `route` is `Theory()`, exact linear response, by default, or `Simulated(duration)`, which
-    marches the network and takes gradients through every step.
+    `GradientDescent()`. `route` is `Theory()`, exact linear response, by default, with a `margin` clear of onset,
+    or `Simulated(duration)`, which marches the network and takes gradients through every step.
 
     Returns a `FitResult`; a person none of whose starts succeeded says why in `status` and has an
     infinite loss. By simulation `metadata["gradient_growth"]` says by how many factors of e the gradient of each
     person's model grows along the run, with a warning where it is useless. Ctrl-C ends the descent and keeps what
-    it found: `metadata["interrupted"]` is True then. Raises `ValueError` where people differ in regions or shapes,
-    `KeyError` for a wrong path.
+    it found: `metadata["interrupted"]` is True then.
+
+    With the path of a file as `checkpoint` (an `.npz`) the state of the descent is written to it at most every
+    `checkpoint_every` seconds (0: after each chunk of lanes) and at the end. The same call with that file there,
+    after a kill or Ctrl-C, goes on where it stopped, on the same kind of device to the same result bit by bit; a
+    fit that had ended is returned at once. Code is not compared, only values, settings and versions.
+
+    Raises `ValueError` where people differ in regions or shapes and where the file of `checkpoint` belongs to
+    another fit (it says what differs) or cannot be read, `KeyError` for a wrong path.
     """
     starts = _checks.whole("starts", starts)
     key = jax.random.key(0) if key is None else key
     method = LevenbergMarquardt() if method is None else method
     _checks.instance("method", method, Method, "rj.LevenbergMarquardt() or rj.GradientDescent()")
     asked = problem(model, free, loss, key, route, prior_weight, pooled)
-    growth = _growth(asked, show_progress)
-    begin = _starts(asked, starts)
+    vectors = _starts(asked, starts, begin)
+    file = None
+    if checkpoint is not None:
+        weighing = float(prior_weight), bool(pooled)
+        begun = None if begin is None else vectors[:, 0]
+        parts = _parts(asked, loss, (starts, begun), method, weighing)
+        file = Checkpoint(checkpoint, parts, checkpoint_every)
+    growth = _known_growth(asked, file, show_progress)
     which = jnp.repeat(jnp.arange(asked.vectors, dtype=jnp.int32), starts)
     descent = descend(
-        asked.objective,
-        begin.reshape(asked.vectors * starts, -1),
+        _held(asked),
+        vectors.reshape(asked.vectors * starts, -1),
         asked.data,
         which,
         method,
         name=name,
         show_progress=show_progress,
+        checkpoint=file,
     )
     more = {
         "starts": starts,
@@ -162,8 +189,76 @@ def fit(
     return _result(asked, descent, starts, more)
 
 
+def _held(asked: Problem) -> Objective:
+    """The objective, with the barrier of a route that has a margin."""
+    route, of = asked.route, asked.objective
+    if not isinstance(route, Theory) or route.margin is None:
+        return of
+
+    def held(vector: Array, data: PyTree) -> Array:
+        model, _, _ = eqx.combine(data, asked.static)
+        return route.held(asked.parameters.apply(vector, model))
+
+    def residuals(vector: Array, data: PyTree) -> Array:
+        # Pooled data have an axis of people, of which each keeps the margin.
+        people = (
+            jax.lax.map(lambda each: held(vector, each), data) if pooled else held(vector, data)
+        )
+        return jnp.concatenate([of.residuals(vector, data), people.reshape(-1)])
+
+    pooled = asked.data is not asked.people
+    return Objective(residuals, of.status)
+
+
+def _parts(
+    asked: Problem,
+    loss: Loss | Sequence[Loss],
+    starts: tuple[int, Array | None],
+    method: Method,
+    weighing: tuple[float, bool],
+) -> dict[str, Part]:
+    """What makes a fit this fit and no other, part by part."""
+    made = provenance()
+    libraries = {n: v for n, v in made["versions"].items() if n != "python"}
+    losses = tuple(loss) if isinstance(loss, (list, tuple)) else (loss,)
+    return {
+        "model": Part("values, regions or settings of the models", asked.models),
+        "free": Part(
+            "free parameters, their order, priors or weight, or whether people are pooled",
+            (asked.parameters.free, weighing),
+        ),
+        "loss": Part("data, weights or settings of the losses", losses),
+        "method": Part("kind or settings of the descent", method),
+        "starts": Part("number of starts", starts[0]),
+        "begin": Part("where the first start is", starts[1]),
+        "key": Part("random key", asked.key),
+        "route": Part("kind or settings of the route", asked.route),
+        "versions": Part("versions of the libraries", libraries),
+        "precision": Part("floating-point numbers", made["precision"]),
+        "device": Part("kind of device", made["platform"]["backend"]),
+    }
+
+
+def _known_growth(
+    asked: Problem, file: Checkpoint | None, show_progress: bool
+) -> list[float] | None:
+    """The growth of the gradient, found once and then noted in the file; warns where it is large."""
+    notes = {} if file is None else file.notes
+    if "growth" not in notes:
+        notes["growth"] = _growth(asked, show_progress)
+    growth = notes["growth"]
+    largest = max(np.nan_to_num(growth or [0.0]))
+    if largest > _GROWN:
+        warnings.warn(
+            f"The gradient of the simulation grows by a factor of e^{largest:.0f}, so that it says little of the "
+            "loss: shorten `duration`, or give Simulated a `window` of a few inverse Lyapunov exponents.",
+            stacklevel=3,
+        )
+    return growth
+
+
 def _growth(asked: Problem, show_progress: bool) -> list[float] | None:
-    """By how many factors of e the gradient of each person's model grows at the start; warns where it is large."""
+    """By how many factors of e the gradient of each person's model grows at the start."""
 
     @jax.jit
     def found(people: PyTree) -> Any:
@@ -178,23 +273,32 @@ def _growth(asked: Problem, show_progress: bool) -> list[float] | None:
     with progress(show_progress) as bar:
         bar.add_task("growth of the gradient", total=None, note="")
         growth = jax.block_until_ready(found(asked.people))
-    largest = float(jnp.max(jnp.nan_to_num(growth)))
-    if largest > _GROWN:
-        warnings.warn(
-            f"The gradient of the simulation grows by a factor of e^{largest:.0f}, so that it says little of the "
-            "loss: shorten `duration`, or give Simulated a `window` of a few inverse Lyapunov exponents.",
-            stacklevel=3,
-        )
     return [float(each) for each in growth]
 
 
-def _starts(asked: Problem, starts: int) -> Float[Array, "vectors starts size"]:
+def _starts(
+    asked: Problem, starts: int, begin: FitResult | None
+) -> Float[Array, "vectors starts size"]:
     parameters, each = asked.parameters, []
+    known = None if begin is None else best_vectors(asked, "begin", begin)
     for number, model in enumerate(asked.models[: asked.vectors]):
         present = parameters.vector(model)[None]
+        if known is not None:
+            present = jnp.asarray(known[number], present.dtype)[None]
         drawn = parameters.starts(jax.random.fold_in(asked.key, number), starts - 1)
         each.append(jnp.concatenate([present, drawn.astype(present.dtype)]))
     return jnp.stack(each)
+
+
+def best_vectors(asked: Problem, name: str, result: FitResult) -> Float[np.ndarray, "vectors size"]:
+    """The best plain coordinates of each person that `result` found; raises for a fit of something else."""
+    people, _, size = result.all_vectors.shape
+    if (people, size) != (asked.vectors, asked.parameters.size):
+        raise ValueError(
+            f"`{name}` holds {people} vectors of {size} numbers, and what is asked for are {asked.vectors} of "
+            f"{asked.parameters.size}: give a fit of the same people and free parameters."
+        )
+    return result.all_vectors[np.arange(people), np.argmin(result.all_losses, axis=1)]
 
 
 def _result(asked: Problem, descent: Descent, starts: int, more: dict[str, Any]) -> FitResult:

@@ -19,7 +19,7 @@ import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Int, PRNGKeyArray
-from rosetta_jax.inference.fit import FitResult
+from rosetta_jax.inference.fit import FitResult, best_vectors
 from rosetta_jax.inference.losses import Loss
 from rosetta_jax.inference.problem import Problem, problem
 from rosetta_jax.inference.route import Model, Route
@@ -27,7 +27,7 @@ from rosetta_jax.priors import FreeParameter
 from rosetta_jax.results import Status
 
 # A posterior no narrower than this share of its prior tells nothing; beyond this width without a prior it is open.
-_TOLD, _OPEN = 0.8, 3.0
+TOLD, OPEN = 0.8, 3.0
 
 
 class Posterior(eqx.Module):
@@ -52,7 +52,7 @@ class Posterior(eqx.Module):
     @property
     def untold(self) -> list[tuple[str, ...]]:
         """The parameters of each vector that these data do not tell: as wide as their prior, or open."""
-        limit = np.where(self.has_prior, _TOLD, _OPEN)
+        limit = np.where(self.has_prior, TOLD, OPEN)
         found = []
         for widths in self.widths:
             loose = [
@@ -85,7 +85,7 @@ class Posterior(eqx.Module):
         each = []
         for person, model in enumerate(self.asked.models):
             drawn = jnp.asarray(vectors[min(person, len(vectors) - 1)])
-            each.append(_values(parameters, drawn, model))
+            each.append(drawn_values(parameters, drawn, model))
         return {path: np.stack([np.asarray(one[path]) for one in each]) for path in each[0]}
 
     def interval(
@@ -119,14 +119,7 @@ def laplace(
     """
     asked = problem(model, free, loss, jax.random.key(0), route, 1.0, pooled)
     size = asked.parameters.size
-    people = result.all_losses.shape[0]
-    if (people, size) != (asked.vectors, result.all_vectors.shape[-1]):
-        raise ValueError(
-            f"`result` holds {people} vectors of {result.all_vectors.shape[-1]} numbers, and `model`, `free` and "
-            f"`pooled` ask for {asked.vectors} of {size}: give what was fitted."
-        )
-    best = np.argmin(result.all_losses, axis=1)
-    mean = result.all_vectors[np.arange(people), best]
+    mean = best_vectors(asked, "result", result)
     prior = asked.parameters.informative
     # Pooled residuals are a mean over people, where their likelihoods multiply.
     times = len(asked.models) if pooled else 1
@@ -185,5 +178,5 @@ def _root(covariance: np.ndarray) -> np.ndarray:
 
 
 @eqx.filter_jit
-def _values(parameters: Any, vectors: Array, model: Model) -> dict[str, Array]:
+def drawn_values(parameters: Any, vectors: Array, model: Model) -> dict[str, Array]:
     return jax.lax.map(lambda vector: parameters.values(vector, model), vectors)

@@ -127,16 +127,18 @@ class SpectrumLoss(Loss):
 
 
 class ConnectivityLoss(Loss):
-    """Measured against predicted functional connectivity: the mean squared difference over pairs.
+    """Measured against predicted functional connectivity, over pairs of regions.
 
     `measured` (nodes, nodes), symmetric; `band` (Hz) or None for all frequencies; `of="bold"` compares with the
-    BOLD signal of `Network.bold`.
+    BOLD signal of `Network.bold`. `compare="level"` takes the mean squared difference; "shape" $1 - r$ with
+    Pearson's correlation over pairs, as where the mean of many people has flattened what each of them shows.
     """
 
     measured: Pairwise
     weight: Scalar
     band: tuple[float, float] | None = eqx.field(static=True)
     of: str = eqx.field(static=True)
+    compare: str = eqx.field(static=True)
 
     def __init__(
         self,
@@ -144,22 +146,26 @@ class ConnectivityLoss(Loss):
         band: tuple[float, float] | None = None,
         weight: Any = 1.0,
         of: str = "signal",
+        compare: str = "level",
     ):
         self.measured = require_square("measured", measured)
         require_correlations(self.measured)
         self.weight = _checks.non_negative("weight", _checks.as_float_array(weight, "weight"))
         self.band = None if band is None else _checks.band("band", band)
         self.of = _checks.one_of("of", of, SEEN)
+        self.compare = _checks.one_of("compare", compare, COMPARISONS)
 
     @property
     def highest(self) -> float | None:
         return None if self.band is None else self.band[1]
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
-        predicted = predicted_connectivity(self, prediction)
-        rows, columns = jnp.triu_indices(predicted.shape[0], 1)
-        difference = (predicted - self.measured)[rows, columns]
-        return jnp.sqrt(self.weight / difference.shape[0]) * difference
+        pairs = jnp.triu_indices(self.measured.shape[0], 1)
+        predicted, measured = predicted_connectivity(self, prediction)[pairs], self.measured[pairs]
+        if self.compare == "level":
+            return jnp.sqrt(self.weight / predicted.shape[0]) * (predicted - measured)
+        difference = _unit(predicted[:, None])[0] - _unit(measured[:, None])[0]
+        return jnp.sqrt(self.weight / 2) * difference[:, 0]
 
 
 class SumOfLosses(Loss):

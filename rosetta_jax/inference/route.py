@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 
 from rosetta_jax._types import Array, Float, Int, Pairwise, PRNGKeyArray, Scalar, Spectrum
 from rosetta_jax.inference.curves import Curve
 from rosetta_jax.network import Network
+from rosetta_jax.observe import LeadField
 from rosetta_jax.results import Status
 from rosetta_jax.system import Rung
 
@@ -40,6 +42,21 @@ class Prediction(abc.ABC):
     @abc.abstractmethod
     def bold(self) -> "Prediction":
         """The same of the BOLD signal, a fraction of that at rest; raises `ValueError` where there is none."""
+
+    @abc.abstractmethod
+    def evoked(self, times: np.ndarray) -> Float[Array, "time nodes"]:
+        """What drive and field add to the signal at rest at `times` (s); raises `ValueError` without either."""
+
+    @abc.abstractmethod
+    def dynamics(self, window: float, step: float | None, bins: int) -> Float[Array, " bins"]:
+        """The cumulative share of functional connectivity dynamics over `bins` bins of [-1, 1], smooth.
+
+        Windows of `window` seconds every `step` seconds; raises `ValueError` where there is no series.
+        """
+
+    @abc.abstractmethod
+    def sensors(self, lead_field: LeadField) -> "Prediction":
+        """The same of what sensors record of the signal."""
 
     def seen(self, of: str) -> "Prediction":
         """What a loss compares: the prediction of the "signal" as it is, or of the "bold" signal."""
@@ -83,3 +100,15 @@ class CurvePrediction(Prediction):
 
     def bold(self) -> Prediction:
         raise ValueError("a curve without a brain has no BOLD signal: compare it with the signal.")
+
+    def evoked(self, times: np.ndarray) -> Float[Array, "time nodes"]:
+        raise ValueError("a curve without a brain answers no stimulus: leave that loss out.")
+
+    def dynamics(self, window: float, step: float | None, bins: int) -> Float[Array, " bins"]:
+        raise ValueError("a curve without a brain has no connectivity: leave that loss out.")
+
+    def sensors(self, lead_field: LeadField) -> Prediction:
+        raise ValueError(
+            "a curve without a brain has no regions to see through a lead field: compare it with the sensors' "
+            "spectra as they are, without AtSensors."
+        )

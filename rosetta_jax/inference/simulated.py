@@ -16,15 +16,19 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from rosetta_jax import _checks, observe
 from rosetta_jax._types import Array, Float, Int, Pairwise, PRNGKeyArray, Scalar, Spectrum
+from rosetta_jax.evoked import evoked
 from rosetta_jax.inference.curves import Curve
 from rosetta_jax.inference.route import CurvePrediction, Model, Prediction, Route
 from rosetta_jax.network import Network, as_network, lifted, looped
 from rosetta_jax.network.network import delay_bounds
 from rosetta_jax.network.transport import formulate, transport
 from rosetta_jax.network.transport.slices import CHUNK
+from rosetta_jax.observe import LeadField
+from rosetta_jax.results import Status
 from rosetta_jax.simulation import ensemble, lyapunov_exponent
 
 # Room for delays to grow during a descent, where `max_delay` does not say.
@@ -150,6 +154,39 @@ class SeriesPrediction(Prediction):
 
     def bold(self) -> Prediction:
         return self
+
+    def evoked(self, times: np.ndarray) -> Float[Array, "time nodes"]:
+        found = evoked(self._network, times, self._route.dt)
+        # Without a point of rest there is nothing that it would be a response of.
+        return jnp.where(found.status == Status.ok, found.signal, jnp.nan)
+
+    def dynamics(self, window: float, step: float | None, bins: int) -> Float[Array, " bins"]:
+        def share(series: Float[Array, "time nodes"]) -> Float[Array, " bins"]:
+            alike = observe.functional_connectivity_dynamics(
+                series, self._interval, window=window, step=step
+            )
+            return observe.cumulative_share(observe.upper_triangle(alike), bins=bins, smooth=True)
+
+        # One seed after the other: an array of windows by windows is held for one of them.
+        return jnp.mean(jax.lax.map(jax.checkpoint(share), self.series), axis=0)
+
+    def sensors(self, lead_field: LeadField) -> Prediction:
+        return SensorSeries(self, lead_field)
+
+
+class SensorSeries(SeriesPrediction):
+    """Simulated series as sensors record them."""
+
+    def __init__(self, of: SeriesPrediction, lead_field: LeadField):
+        series = jax.vmap(lead_field.sensors)(of.series)
+        super().__init__(of._network, of._route, series, of._interval)
+        self._of, self._lead_field = of, lead_field
+
+    def evoked(self, times: np.ndarray) -> Float[Array, "time nodes"]:
+        return self._lead_field.sensors(self._of.evoked(times))
+
+    def bold(self) -> Prediction:
+        raise ValueError("BOLD is not seen through a lead field: give that loss without AtSensors.")
 
 
 class SimulatedPrediction(SeriesPrediction):

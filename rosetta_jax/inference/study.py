@@ -7,8 +7,10 @@ region the curve's do so too, the model with shared parameters is one of the bas
 out so is the interpolation of the others.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -160,6 +162,8 @@ def study(
     *,
     key: PRNGKeyArray | None = None,
     changes: Mapping[str, Any] | None = None,
+    checkpoints: str | Path | None = None,
+    checkpoint_every: float = 5.0,
     show_progress: bool = True,
 ) -> Study:
     """Fit a preset, and every baseline with the same objective and starts, to recordings.
@@ -169,12 +173,16 @@ def study(
     One Ctrl-C ends the study cleanly: what the model's descent found until then is judged and returned, no
     baseline is fitted any more, and those that are missing are named in `not_fitted`. A baseline that it cut
     short is among them, since one fitted by half would flatter the model.
+
+    With a folder for `checkpoints` each fit has a file there, named after it, written and gone on with as
+    `rj.fit(checkpoint=...)` does at most every `checkpoint_every` seconds: the same call goes on where it stopped.
     """
     settings = StudySettings() if settings is None else settings
     _, bins, nodes = recordings.spectra.shape
     judged = judgement(settings.left_out, bins, nodes)
     losses = judged.losses(recordings, settings.depth, settings.share_sd)
-    fitting = _Fitting(recordings, judged, losses, settings, key, show_progress)
+    files = None if checkpoints is None else _Files(Path(checkpoints), checkpoint_every)
+    fitting = _Fitting(recordings, judged, losses, settings, key, files, show_progress)
     networks = [
         replace(preset.network(connectome), changes or {}) for connectome in recordings.connectomes
     ]
@@ -230,6 +238,18 @@ def _curves(fitting: "_Fitting") -> dict[str, _Attempt]:
     return shared | {"two Lorentzians and 1/f by region": regional}
 
 
+class _Files(eqx.Module):
+    """The checkpoints of a study: one file a fit, in a folder."""
+
+    folder: Path
+    every: float
+
+    def of(self, name: str) -> dict[str, Any]:
+        """What `fit` must know of the file of the fit of that name."""
+        plain = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
+        return {"checkpoint": self.folder / f"{plain}.npz", "checkpoint_every": self.every}
+
+
 class _Fitting(eqx.Module):
     """One way of fitting and judging, for the model and every baseline."""
 
@@ -238,6 +258,7 @@ class _Fitting(eqx.Module):
     losses: list[SpectrumLoss]
     settings: StudySettings
     key: PRNGKeyArray | None
+    files: _Files | None
     show_progress: bool
 
     def fitted(self, models: list[Any], free: Any, regional: tuple[str, ...], name: str) -> Scored:
@@ -256,6 +277,7 @@ class _Fitting(eqx.Module):
             prior_weight=settings.prior_weight,
             show_progress=self.show_progress,
             name=f"{name:<24}",
+            **({} if self.files is None else self.files.of(name)),
         )
         numbers = FreeParameters(models[0], free).size
         try:

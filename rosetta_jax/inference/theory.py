@@ -5,25 +5,75 @@ Fixed point, linearisation and the count of unstable modes are shared by all los
 
 from collections.abc import Sequence
 
+import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 
+from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Int, Pairwise, PRNGKeyArray, Spectrum
 from rosetta_jax.inference.curves import Curve
 from rosetta_jax.inference.route import CurvePrediction, Model, Prediction, Route
-from rosetta_jax.linear import bold_functional_connectivity, bold_spectrum, covariance_of
-from rosetta_jax.linear.spectrum import about_fixed_point, power_density
+from rosetta_jax.linear import (
+    bold_functional_connectivity,
+    bold_spectrum,
+    covariance_of,
+    rightmost,
+)
+from rosetta_jax.linear.evoked import evoked_signal, sample_numbers, step_of
+from rosetta_jax.linear.spectrum import (
+    Linearisation,
+    about_fixed_point,
+    cross_density,
+    power_density,
+)
 from rosetta_jax.linear.stability import stability
 from rosetta_jax.network import Network, as_network
+from rosetta_jax.observe import LeadField
+
+# So near to the line that it must not cross, as a share of the margin, the barrier goes over into its tangent.
+_TOLERANCE = 0.02
 
 
 class Theory(Route):
-    """Exact linear response: no noise, no simulated time, stable points only (`rosetta_jax.linear`)."""
+    r"""Exact linear response: no noise, no simulated time, stable points only (`rosetta_jax.linear`).
+
+    With a `margin` m (1/s) a fit keeps the rightmost characteristic root left of $-m$, so that all that it finds
+    is clear of onset and recovers from a push within a time of $1/m$. To its loss is added
+
+    .. math:: b / d^2, \qquad d = -(\mathrm{Re}\,\lambda_1 + m) / m
+
+    with `barrier` b: what it costs to be at twice the margin, and nearly nothing farther off. Below d = 0.02,
+    $1/d$ goes over into its tangent, so that a start with less margin is drawn back rather than refused; only a
+    loss that falls by more than $2.5 \times 10^5\,b$ along d is held beyond the line, so give likelihoods of many
+    data a larger b. The root and its derivative cost as much as a few spectra. Only `rj.fit` knows of the
+    barrier: it is no part of a likelihood or a posterior.
+    """
+
+    margin: float | None = eqx.field(default=None, static=True)
+    barrier: float = eqx.field(default=1e-5, static=True)
+
+    def __check_init__(self):
+        if self.margin is not None:
+            _checks.known("margin", self.margin, "1/s")
+        _checks.known("barrier", self.barrier)
 
     def prepared(self, models: Sequence[Model], highest: float | None) -> list[Model]:
         return list(models)
 
     def predict(self, model: Model, key: PRNGKeyArray) -> Prediction:
         return predict(model)
+
+    def held(self, model: Model) -> Float[Array, " residuals"]:
+        """The residual of the barrier, whose square is added to a loss; none without a margin or of a curve."""
+        if self.margin is None or isinstance(model, Curve):
+            return jnp.zeros(0)
+        root = rightmost(as_network(model))
+        d = -(root.real + self.margin) / self.margin
+        # Either branch stays finite where the other is taken, or its derivative would not be a number.
+        inside = 1 / jnp.maximum(d, _TOLERANCE)
+        outside = (2 - d / _TOLERANCE) / _TOLERANCE
+        size = jnp.where(d >= _TOLERANCE, inside, outside)
+        return jnp.sqrt(jnp.asarray(self.barrier, d.dtype)) * size[None]
 
 
 class NetworkPrediction(Prediction):
@@ -40,12 +90,55 @@ class NetworkPrediction(Prediction):
         return 2 * power_density(self._linearisation, 2 * jnp.pi * frequencies)
 
     def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
-        matrix = covariance_of(self._linearisation, band)
-        scale = jnp.sqrt(jnp.diagonal(matrix))
-        return matrix / (scale[:, None] * scale[None, :])
+        return _correlated(covariance_of(self._linearisation, band))
 
     def bold(self) -> Prediction:
         return BoldPrediction(self._network, self)
+
+    def evoked(self, times: np.ndarray) -> Float[Array, "time nodes"]:
+        dt = step_of(times)
+        point = self._linearisation.point
+        return evoked_signal(self._network, point, sample_numbers(times, dt), dt, settle=1.0)
+
+    def dynamics(self, window: float, step: float | None, bins: int) -> Float[Array, " bins"]:
+        raise ValueError(
+            "theory gives mean connectivity, not its dynamics in windows: fit with route=rj.Simulated(duration), "
+            "from what a fit of connectivity by theory found."
+        )
+
+    def sensors(self, lead_field: LeadField) -> Prediction:
+        return SensorPrediction(self, self._linearisation, lead_field)
+
+
+class SensorPrediction(Prediction):
+    """What sensors record of a network, by exact linear theory."""
+
+    def __init__(self, of: NetworkPrediction, linearisation: Linearisation, lead_field: LeadField):
+        self._of, self._linearisation, self._lead_field = of, linearisation, lead_field
+
+    @property
+    def status(self) -> Int[Array, ""]:
+        return self._of.status
+
+    def spectrum(self, frequencies: Float[Array, " frequencies"]) -> Spectrum:
+        density = 2 * cross_density(self._linearisation, 2 * jnp.pi * frequencies)
+        return self._lead_field.power(density)
+
+    def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
+        matrix = self._lead_field.matrix
+        return _correlated(matrix @ covariance_of(self._linearisation, band) @ matrix.T)
+
+    def evoked(self, times: np.ndarray) -> Float[Array, "time nodes"]:
+        return self._lead_field.sensors(self._of.evoked(times))
+
+    def dynamics(self, window: float, step: float | None, bins: int) -> Float[Array, " bins"]:
+        return self._of.dynamics(window, step, bins)
+
+    def bold(self) -> Prediction:
+        raise ValueError("BOLD is not seen through a lead field: give that loss without AtSensors.")
+
+    def sensors(self, lead_field: LeadField) -> Prediction:
+        raise ValueError("AtSensors within AtSensors: give one lead field.")
 
 
 class BoldPrediction(Prediction):
@@ -67,6 +160,20 @@ class BoldPrediction(Prediction):
 
     def bold(self) -> Prediction:
         return self
+
+    def evoked(self, times: np.ndarray) -> Float[Array, "time nodes"]:
+        return self._of.evoked(times)
+
+    def dynamics(self, window: float, step: float | None, bins: int) -> Float[Array, " bins"]:
+        return self._of.dynamics(window, step, bins)
+
+    def sensors(self, lead_field: LeadField) -> Prediction:
+        raise ValueError("BOLD is not seen through a lead field: give that loss without AtSensors.")
+
+
+def _correlated(covariance: Pairwise) -> Pairwise:
+    scale = jnp.sqrt(jnp.diagonal(covariance))
+    return covariance / (scale[:, None] * scale[None, :])
 
 
 def predict(model: Model) -> Prediction:

@@ -9,6 +9,8 @@ from rosetta_jax.linear.covariance import covariance as covariance
 from rosetta_jax.linear.covariance import covariance_of as covariance_of
 from rosetta_jax.linear.covariance import functional_connectivity as functional_connectivity
 from rosetta_jax.linear.covariance import lyapunov as lyapunov
+from rosetta_jax.linear.evoked import LinearResponse as LinearResponse
+from rosetta_jax.linear.evoked import evoked_response as evoked_response
 from rosetta_jax.linear.fixed_point import FixedPoint as FixedPoint
 from rosetta_jax.linear.fixed_point import fixed_point as fixed_point
 from rosetta_jax.linear.locked import LockedState as LockedState
@@ -17,6 +19,7 @@ from rosetta_jax.linear.locked import locked_state as locked_state
 from rosetta_jax.linear.locked import phase_spectrum as phase_spectrum
 from rosetta_jax.linear.motif import Motif as Motif
 from rosetta_jax.linear.motif import motif as motif
+from rosetta_jax.linear.rightmost import rightmost as rightmost
 from rosetta_jax.linear.spectrum import LinearSpectrum as LinearSpectrum
 from rosetta_jax.linear.spectrum import coherence as coherence
 from rosetta_jax.linear.spectrum import cross_spectrum as cross_spectrum

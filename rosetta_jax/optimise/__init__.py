@@ -4,7 +4,10 @@ Two methods: `LevenbergMarquardt` where the loss is a sum of squares, with the e
 differentiation, and `GradientDescent` with any optax optimiser, forward or reverse.
 """
 
+from rosetta_jax.optimise.checkpoint import Checkpoint as Checkpoint
+from rosetta_jax.optimise.checkpoint import Part as Part
 from rosetta_jax.optimise.lanes import Descent as Descent
+from rosetta_jax.optimise.lanes import Program as Program
 from rosetta_jax.optimise.lanes import descend as descend
 from rosetta_jax.optimise.methods import GradientDescent as GradientDescent
 from rosetta_jax.optimise.methods import Lane as Lane

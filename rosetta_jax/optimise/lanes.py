@@ -1,9 +1,11 @@
 """Many lanes at once: a lane ends when it has converged, on its own, and the work goes to those that are left.
 
 Everything a lane knows sits in one small tree; the loop over iterations runs on the host, so that a bar
-can show progress and an interruption loses at most the iteration in flight.
+can show progress and an interruption loses at most the iteration in flight. All trees together are the state of
+a descent, which a file can hold.
 """
 
+import copy
 import time
 from typing import Any
 
@@ -15,6 +17,8 @@ import scipy.linalg  # noqa: F401  (the LAPACK that jax calls, loaded before it 
 from threadpoolctl import threadpool_limits
 
 from rosetta_jax._types import Array, Float, Int, PyTree
+from rosetta_jax.optimise.checkpoint import Checkpoint
+from rosetta_jax.optimise.chunks import Chunk, Meter, gathered, history, restore, state
 from rosetta_jax.optimise.methods import Lane, Method, Objective
 from rosetta_jax.results import Status, progress
 
@@ -25,7 +29,7 @@ class Descent(eqx.Module):
     `history` (iterations, lanes) holds the best loss after each iteration, and `slopes` the norm of its
     gradient where it was evaluated last; `evaluations` counts the loss (with its derivative) per lane.
     `memory` is the compiled program's working memory in MB (NaN where the backend does not tell). Seconds of
-    compilation, of descent, and of CPU during descent.
+    compilation, of descent, and of CPU during descent, those of earlier runs of a descent that went on included.
     """
 
     vectors: Float[np.ndarray, "lanes size"]
@@ -50,89 +54,88 @@ def descend(
     *,
     name: str = "descent",
     show_progress: bool = True,
+    checkpoint: Checkpoint | None = None,
 ) -> Descent:
     """Descend from every start: lane `i` begins at `starts[i]` and sees `data` number `which[i]`.
 
     `data` is a tree of arrays with a leading axis of data sets. A lane whose start fails keeps that
     status and is not moved. Interrupting (Ctrl-C) at any time, compilation included, returns what has been
     found, marked `interrupted`; a lane that was not evaluated yet has an infinite loss.
+
+    With a `checkpoint` the state goes into its file after each chunk of lanes and when the descent ends, and a
+    descent whose file is there goes on from it: on the same kind of device to the same numbers, bit by bit, as if
+    it had never stopped. One that had ended is read and not moved.
     """
-    program = _Program(objective, method, data, lanes=starts.shape[0])
-    # The small matrices of a fit gain nothing from more BLAS threads, and lose thirtyfold to their waits
-    # where other work shares the cores.
-    with threadpool_limits(1, user_api="blas"):
-        return _descended(program, starts, which, method.steps, name, show_progress)
+    program = Program(objective, method, data, lanes=starts.shape[0])
+    return program.descend(starts, which, name, show_progress, checkpoint)
 
 
 def _descended(
-    program: "_Program",
+    program: "Program",
     starts: Array,
     which: Array,
-    steps: int,
     name: str,
     show_progress: bool,
+    checkpoint: Checkpoint | None,
 ) -> Descent:
-    chunks = program.chunks(starts, which)
-    seconds_compile, history, slopes, interrupted = 0.0, [], [], False
-    began, cpu_began = time.perf_counter(), time.process_time()
+    chunks, meter, interrupted = program.chunks(starts, which), Meter(), False
+    if checkpoint is not None:
+        restore(checkpoint, chunks, meter)
+    before = sum(chunk.moves for chunk in chunks)
     with progress(show_progress) as bar:
         task = bar.add_task(name, total=starts.shape[0], note="")
         try:
-            seconds_compile = program.compile(chunks[0])
-            began, cpu_began = time.perf_counter(), time.process_time()
-            for _ in range(steps + 1):
-                for chunk in chunks:
-                    program.advance(chunk)
-                    best = float(_gathered(chunks, "loss").min())
-                    done = int(_gathered(chunks, "done").sum())
-                    bar.update(task, completed=done, note=f"best loss {best:.5g}")
-                history.append(_gathered(chunks, "loss"))
-                slopes.append(_gathered(chunks, "slope"))
-                if all(chunk.finished for chunk in chunks):
-                    break
+            if not program.ended(chunks):
+                meter.compiled(*program.compile(chunks[0]))
+            while not program.ended(chunks):
+                program.advance(min(chunks, key=lambda chunk: chunk.moves))
+                best = float(gathered(chunks, "loss").min())
+                done = int(gathered(chunks, "done").sum())
+                bar.update(task, completed=done, note=f"best loss {best:.5g}")
+                if checkpoint is not None:
+                    checkpoint.offer(lambda: state(chunks, meter))
         except KeyboardInterrupt:
             interrupted = True
-    done, status = _gathered(chunks, "done"), _gathered(chunks, "status")
+    if checkpoint is not None and sum(chunk.moves for chunk in chunks) > before:
+        checkpoint.write(state(chunks, meter))
+    return _outcome(chunks, meter, interrupted)
+
+
+def _outcome(chunks: list[Chunk], meter: Meter, interrupted: bool) -> Descent:
+    done, status = gathered(chunks, "done"), gathered(chunks, "status")
     status = np.where((status == Status.ok) & ~done, Status.not_converged, status)
+    moved = all(chunk.moves for chunk in chunks)
+    seconds_compile, seconds, cpu_seconds = map(float, meter.seconds)
     return Descent(
-        vectors=_gathered(chunks, "vector"),
-        losses=_gathered(chunks, "loss"),
+        vectors=gathered(chunks, "vector"),
+        losses=gathered(chunks, "loss"),
         status=status.astype(np.int32),
-        history=np.stack(history or [_gathered(chunks, "loss")]),
-        slopes=np.stack(slopes or [_gathered(chunks, "slope")]),
-        evaluations=_gathered(chunks, "evaluations"),
-        memory=program.memory,
+        history=history(chunks, "losses") if moved else gathered(chunks, "loss")[None],
+        slopes=history(chunks, "slopes") if moved else gathered(chunks, "slope")[None],
+        evaluations=gathered(chunks, "evaluations"),
+        memory=meter.memory,
         interrupted=interrupted,
         seconds_compile=seconds_compile,
-        seconds=time.perf_counter() - began,
-        cpu_seconds=time.process_time() - cpu_began,
+        seconds=seconds,
+        cpu_seconds=cpu_seconds,
     )
 
 
-class _Chunk:
-    """A few lanes that move together; the first `real` of them count."""
+class Program:
+    """The one compiled program of a descent: move a chunk of lanes, those that are not done.
 
-    def __init__(self, lanes: Lane, which: Array, real: int):
-        self.lanes, self.which, self.real = lanes, which, real
-
-    @property
-    def finished(self) -> bool:
-        """Whether every lane is done."""
-        return bool(np.asarray(self.lanes.done)[: self.real].all())
-
-
-class _Program:
-    """The one compiled program of a descent: move a chunk of lanes, those that are not done."""
+    Made once, it serves any number of descents of as many lanes, each on data of its own (`on`).
+    """
 
     def __init__(self, objective: Objective, method: Method, data: PyTree, lanes: int):
         # On a CPU lanes run one after the other and those that are done cost nothing; elsewhere at once.
         on_cpu = jax.default_backend() == "cpu"
         self._size = min(lanes, 8 if on_cpu else 64)
         self._together = None if on_cpu else self._size
-        self._lanes, self._data = lanes, data
+        self._lanes, self._data, self._steps = lanes, data, method.steps
 
         def begin(start: Array, which: Array, data: PyTree) -> Lane:
-            return method.begin(objective, start, _pick(data, which))
+            return jax.tree.map(_strong, method.begin(objective, start, _pick(data, which)))
 
         def step(lane: Lane, which: Array, data: PyTree) -> Lane:
             return jax.lax.cond(
@@ -149,7 +152,27 @@ class _Program:
         self._begin = jax.jit(jax.vmap(begin, in_axes=(0, 0, None)))
         self._move: Any = jax.jit(move)
 
-    def chunks(self, starts: Array, which: Array) -> list[_Chunk]:
+    def on(self, data: PyTree) -> "Program":
+        """The same program on other values of its data."""
+        other = copy.copy(self)
+        other._data = data
+        return other
+
+    def descend(
+        self,
+        starts: Float[Array, "lanes size"],
+        which: Int[Array, " lanes"],
+        name: str = "descent",
+        show_progress: bool = True,
+        checkpoint: Checkpoint | None = None,
+    ) -> Descent:
+        """What `descend` does."""
+        # The small matrices of a fit gain nothing from more BLAS threads, and lose thirtyfold to their waits
+        # where other work shares the cores.
+        with threadpool_limits(1, user_api="blas"):
+            return _descended(self, starts, which, name, show_progress, checkpoint)
+
+    def chunks(self, starts: Array, which: Array) -> list[Chunk]:
         """The lanes in chunks of one size; the last is filled up with copies that do not count."""
         chunks = []
         for first in range(0, self._lanes, self._size):
@@ -158,32 +181,38 @@ class _Program:
             lanes = self._begin(starts[index], which[index].astype(jnp.int32), self._data)
             copies = jnp.arange(self._size) >= real
             lanes = eqx.tree_at(lambda lanes: lanes.done, lanes, copies)
-            chunks.append(_Chunk(lanes, which[index].astype(jnp.int32), real))
+            chunks.append(Chunk(lanes, which[index].astype(jnp.int32), real))
         return chunks
 
-    def compile(self, chunk: _Chunk) -> float:
-        """Compile before any clock runs; the seconds it took."""
+    def compile(self, chunk: Chunk) -> tuple[float, float]:
+        """Compile before any clock runs: the seconds it took, and the working memory of the program (MB)."""
         began = time.perf_counter()
-        lowered = self._move.lower(chunk.lanes, chunk.which, self._data)
-        self._move = lowered.compile()
-        return time.perf_counter() - began
+        if hasattr(self._move, "lower"):
+            lowered = self._move.lower(chunk.lanes, chunk.which, self._data)
+            self._move = lowered.compile()
+        seconds = time.perf_counter() - began
+        analysis = self._move.memory_analysis()
+        return seconds, float("nan") if analysis is None else analysis.temp_size_in_bytes / 1e6
 
-    @property
-    def memory(self) -> float:
-        """Working memory of the compiled program, MB."""
-        compiled = hasattr(self._move, "memory_analysis")
-        analysis = self._move.memory_analysis() if compiled else None
-        return float("nan") if analysis is None else analysis.temp_size_in_bytes / 1e6
+    def ended(self, chunks: list[Chunk]) -> bool:
+        """Whether all lanes are done, or have made all their iterations; chunks move in turns."""
+        least, most = (each(chunk.moves for chunk in chunks) for each in (min, max))
+        return least == most and (
+            least > self._steps or (least > 0 and all(chunk.finished for chunk in chunks))
+        )
 
-    def advance(self, chunk: _Chunk) -> None:
+    def advance(self, chunk: Chunk) -> None:
         """Move a chunk one iteration on."""
+        lanes = chunk.lanes
         if not chunk.finished:
-            chunk.lanes = jax.block_until_ready(self._move(chunk.lanes, chunk.which, self._data))
+            lanes = jax.block_until_ready(self._move(lanes, chunk.which, self._data))
+        chunk.move(lanes)
 
 
-def _gathered(chunks: list[_Chunk], name: str) -> np.ndarray:
-    """One field of all lanes that count."""
-    return np.concatenate([np.asarray(getattr(c.lanes, name))[: c.real] for c in chunks])
+def _strong(leaf: Array) -> Array:
+    """Without weak typing, which no file can hold."""
+    is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return leaf if is_key else leaf.astype(leaf.dtype)
 
 
 def _pick(data: PyTree, which: Array) -> PyTree:

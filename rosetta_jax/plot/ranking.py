@@ -52,7 +52,7 @@ def scores(
             lw=1.6,
             capsize=3,
         )
-        text = f"{values[row]:.3f}" + (f" ± {errors[row]:.3f}" if known else "")
+        text = _shown(values[row]) + (f" ± {_shown(errors[row])}" if known else "")
         _write(axes, text, row, colour)
     axes.set_yticks(rows, names, fontsize=TICK)
     for tick, name in zip(axes.get_yticklabels(), names, strict=True):
@@ -77,3 +77,8 @@ def _write(axes: Any, text: str, row: int, colour: str) -> None:
         fontsize=TICK,
         color=colour,
     )
+
+
+def _shown(value: float) -> str:
+    """Three decimals of what is about one, none of what is large."""
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.0f}"

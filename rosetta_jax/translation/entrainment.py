@@ -25,10 +25,9 @@ from rosetta_jax.forcing.drive import Drive
 from rosetta_jax.forcing.forcing import Sum
 from rosetta_jax.network import alone
 from rosetta_jax.parameters import parameter
-from rosetta_jax.simulation import simulate
+from rosetta_jax.simulation import Held, simulate
 from rosetta_jax.system import Rung, ports
 from rosetta_jax.translation.runge_kutta import RungeKutta
-from rosetta_jax.translation.runs import Held
 from rosetta_jax.translation.tongue import Tongue, Waveform, whole_ratio
 from rosetta_jax.translation.translated import Translation
 

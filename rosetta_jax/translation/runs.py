@@ -31,15 +31,6 @@ _DIGITS = 2
 Turning = tuple[Callable[[Array], Any], Callable[[Array], Any]]
 
 
-class Held(eqx.Module):
-    """A state held for ever, whatever the time or the phases."""
-
-    state: Any
-
-    def __call__(self, t: Array) -> Any:
-        return self.state
-
-
 class Circle(eqx.Module):
     """States of oscillators in the plane at angles of circles about the origin, `radius` (nodes,)."""
 

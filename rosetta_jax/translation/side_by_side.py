@@ -23,10 +23,11 @@ from rosetta_jax.forcing import WhiteNoise
 from rosetta_jax.linear import FixedPoint, stability
 from rosetta_jax.linear.fixed_point import linearised
 from rosetta_jax.network import Network
+from rosetta_jax.simulation import Held
 from rosetta_jax.translation.comparison import density_of, spectra_apart
 from rosetta_jax.translation.responses import harmonics
 from rosetta_jax.translation.rewired import standing
-from rosetta_jax.translation.runs import Held, quiet, runs, with_noise
+from rosetta_jax.translation.runs import quiet, runs, with_noise
 from rosetta_jax.translation.translated import SEEN, Compared, Inputs
 
 # Frequencies at which responses are compared, up to so many widths of the peak beside it.

@@ -326,3 +326,14 @@ def test_a_connectivity_of_other_regions_does_not_fit():
             starts=1,
             show_progress=False,
         )
+
+
+def test_a_fit_goes_on_from_another(planar):
+    templates, truths, found = planar
+    losses = [SpectrumLoss(F, spectrum(truth)) for truth in truths]
+    still = {"starts": 1, "method": LevenbergMarquardt(steps=0), "prior_weight": 0.0}
+    again = fit(templates, PLANAR_FREE, losses, begin=found, show_progress=False, **still)
+    np.testing.assert_allclose(again.losses, found.losses, rtol=1e-9, atol=1e-15)
+    np.testing.assert_array_equal(again.values["gain"], found.values["gain"])
+    with pytest.raises(ValueError, match="same people and free"):
+        fit(templates[:1], PLANAR_FREE, losses[:1], begin=found, **still)

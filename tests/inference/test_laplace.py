@@ -1,12 +1,16 @@
 """Posteriors from curvature: coverage over many data sets, and what data do not tell."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import rosetta_jax as rj
-from rosetta_jax.inference import FisherLoss, WhittleLoss, laplace
+from rosetta_jax.inference import (
+    FisherLoss,
+    WhittleLoss,
+    laplace,
+    simulation_based_calibration,
+)
 
 BINS = np.arange(3.0, 30.0, 0.5)
 DEGREES, SETS = 24.0, 150
@@ -18,45 +22,25 @@ def alone():
 
 
 @pytest.fixture(scope="module")
-def cohort():
-    """Parameters drawn from the prior, a spectrum of each, and their fits."""
-    rng, brain = np.random.default_rng(0), alone()
-    drawn = rng.normal(size=(SETS, 2))
-    true = np.stack([-8.0 + 3.0 * drawn[:, 0], 60.0 * np.exp(0.2 * drawn[:, 1])], axis=1)
-    true = true[true[:, 0] < -1.0]
-
-    def density(values):
-        at = rj.replace(brain, {"rung.alpha": values[0], "rung.omega": values[1]})
-        return rj.linear.power_spectrum(at, BINS).density
-
-    exact = np.asarray(jax.jit(lambda all: jax.lax.map(density, all))(jnp.asarray(true)))
-    seen = exact * rng.chisquare(DEGREES, size=exact.shape) / DEGREES
-    asked = ([brain] * len(true), FREE, [WhittleLoss(BINS, each, DEGREES) for each in seen])
-    fitted = rj.fit(*asked, starts=2, prior_weight=1.0, show_progress=False)
-    return true, laplace(*asked, fitted), fitted
+def calibrated():
+    """Parameters drawn from the prior, a spectrum of each, and the posteriors of their fits."""
+    loss = WhittleLoss(BINS, rj.linear.power_spectrum(alone(), BINS).density, DEGREES)
+    return simulation_based_calibration(alone(), FREE, loss, sets=SETS, show_progress=False)
 
 
-def test_intervals_cover_at_their_rate(cohort):
-    true, posterior, _ = cohort
-    found = posterior.interval(jax.random.key(1), level=0.9)
-    for column, path in enumerate(FREE):
-        low, high = found[path][:, 0], found[path][:, 1]
-        covered = ((low < true[:, column]) & (true[:, column] < high)).mean()
-        # Three standard errors of a share of 0.9 in so many sets.
-        assert abs(covered - 0.9) < 3 * np.sqrt(0.09 / len(true)), path
+def test_intervals_cover_at_their_rate(calibrated):
+    # Three standard errors of a share of 0.9 in so many sets.
+    np.testing.assert_allclose(calibrated.coverage(0.9), 0.9, atol=3 * np.sqrt(0.09 / SETS))
+    assert (calibrated.p_values() > 0.01).all()
+    assert calibrated.ranked.all()
 
 
-def test_widths_are_those_of_the_scatter(cohort):
-    true, posterior, fitted = cohort
-    off = fitted.all_vectors[np.arange(len(true)), fitted.all_losses.argmin(axis=1)] - np.stack(
-        [(true[:, 0] + 8) / 3, np.log(true[:, 1] / 60) / 0.2], axis=1
-    )
-    np.testing.assert_allclose((off / posterior.widths).std(axis=0), 1.0, atol=0.2)
+def test_widths_are_those_of_the_scatter(calibrated):
+    np.testing.assert_allclose(calibrated.scores.std(axis=0), 1.0, atol=0.2)
 
 
-def test_nothing_is_untold_of_what_a_spectrum_shows(cohort):
-    _, posterior, _ = cohort
-    assert set(posterior.untold) == {()}
+def test_a_spectrum_tells_damping_and_frequency(calibrated):
+    assert (calibrated.contraction > 0.9).all()
 
 
 def test_what_the_data_do_not_tell_is_named():

@@ -33,6 +33,15 @@ class Given(Prediction):
     def bold(self):
         return self
 
+    def evoked(self, times):
+        raise NotImplementedError
+
+    def dynamics(self, window, step, bins):
+        raise NotImplementedError
+
+    def sensors(self, lead_field):
+        raise NotImplementedError
+
 
 def deviance(loss, prediction):
     return float(jnp.sum(loss.residual(prediction) ** 2))

@@ -38,6 +38,15 @@ class Known(Prediction):
     def bold(self):
         return self
 
+    def evoked(self, times):
+        raise NotImplementedError
+
+    def dynamics(self, window, step, bins):
+        raise NotImplementedError
+
+    def sensors(self, lead_field):
+        raise NotImplementedError
+
 
 def total(loss, prediction=None):
     return float((loss.residual(Known() if prediction is None else prediction) ** 2).sum())

@@ -1,0 +1,92 @@
+"""What a command that was cut short leaves in its folder: its settings and a checkpoint of each of its fits.
+
+It lies under `checkpoints` in the folder of the results, and is gone when these are complete.
+"""
+
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rosetta_jax.cli.config import NAME, used, write_config
+from rosetta_jax.cli.fit_options import Context
+
+FOLDER = "checkpoints"
+
+
+@contextmanager
+def unfinished(out: Path) -> Iterator[Path]:
+    """The folder for the checkpoints of the command that is running, which goes on with what is there.
+
+    On an error before anything was begun it is removed. Raises `ValueError` where other settings left it.
+    """
+    folder = out / FOLDER
+    if _begun(folder):
+        _require_same(out)
+    folder.mkdir(exist_ok=True)
+    write_config(folder)
+    try:
+        yield folder
+    finally:
+        if not _begun(folder):
+            remove(out)
+
+
+def remove(out: Path) -> None:
+    """Remove what was not finished, because it is finished or not worth going on with."""
+    folder = out / FOLDER
+    for pattern in ("*.npz", "*.partial", NAME):
+        for path in folder.glob(pattern):
+            path.unlink()
+    if folder.is_dir():
+        folder.rmdir()
+
+
+def go_on_with(context: Context, path: Path, quiet: bool) -> None:
+    """Run the command of `context` with the settings of the folder that `path` is, or lies in.
+
+    Raises `ValueError` where there is nothing to go on with, or where settings are given beside it.
+    """
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = {name for name, source in sources.items() if getattr(source, "name", "") != "DEFAULT"}
+    if given - {"resume", "quiet"}:
+        raise ValueError(
+            "`--resume` goes on with the settings that are in the folder: leave out all others but `--quiet`."
+        )
+    out = _folder(path)
+    words = ["--config", str(out / FOLDER / NAME), "--out", str(out)]
+    command: Any = context.command
+    with command.make_context(
+        context.info_name, words + ["--quiet"] * quiet, parent=context.parent
+    ) as again:
+        command.invoke(again)
+
+
+def _folder(path: Path) -> Path:
+    """The folder of results: `path`, or where it is a folder of checkpoints or one of these, the one around."""
+    checkpoints = path.parent if path.is_file() else path
+    out = checkpoints.parent if checkpoints.name == FOLDER else path
+    if not (out / FOLDER / NAME).is_file():
+        raise ValueError(
+            f"`--resume` {path} holds no fit that was cut short ({FOLDER}/{NAME} is not there): give the `--out` "
+            "of one. Of a fit that ended nothing is left to do."
+        )
+    return out
+
+
+def _begun(folder: Path) -> bool:
+    return any(folder.glob("*.npz"))
+
+
+def _require_same(out: Path) -> None:
+    path = out / FOLDER / NAME
+    before = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    now = used()
+    differing = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    if differing:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in differing)
+        raise ValueError(
+            f"`--out` {out} holds a fit that was cut short, of another {names}: go on with it by "
+            f"`--resume {out}`, give another folder, or delete {out / FOLDER}."
+        )

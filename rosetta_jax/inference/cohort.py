@@ -1,0 +1,274 @@
+r"""A cohort: the people's parameters have a common distribution, whose mean and width are learned with them.
+
+Each person's plain coordinates are $u_p \sim N(m, \mathrm{diag}(s^2))$. The posterior of a person is normal about
+its mode $\hat u_p$, with covariance $C_p = (J_p^T J_p + \mathrm{diag}(s^{-2}))^{-1}$ (Laplace), and
+
+.. math::
+    m \leftarrow \frac1P \sum_p \hat u_p, \qquad
+    s^2 \leftarrow \frac1P \sum_p \big[(\hat u_p - m)^2 + \mathrm{diag}\,C_p\big]
+
+until the evidence $\sum_p \ln\int L_p\,p(u_p)\,du_p$ grows no more: people borrow strength from each other, as far
+as they are alike, and what they share is learned and not chosen. Of a parameter that varies by region (`rj.
+PerRegion`) the width is one for all regions, and the mean is a map: that of a typical brain.
+
+Source: EM with Laplace's approximation, Huys et al., PLoS Comput. Biol. 7, e1002028 (2011), supplement.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rosetta_jax import _checks
+from rosetta_jax._types import Array, Float, Int, PRNGKeyArray, PyTree
+from rosetta_jax.inference.fit import FitResult, best_vectors
+from rosetta_jax.inference.losses import Loss
+from rosetta_jax.inference.problem import Problem, problem
+from rosetta_jax.inference.route import Model, Route
+from rosetta_jax.optimise import LevenbergMarquardt, Method, Objective, Program
+from rosetta_jax.parameters import replace
+from rosetta_jax.priors import FreeParameter
+from rosetta_jax.results import summarise
+
+# Below this share of the prior that was given, a width means that people do not differ.
+_LEAST = 1e-2
+
+
+class Cohort(eqx.Module):
+    """What people have in common and what each of them is.
+
+    `mean` and `width` (size,) of the people's plain coordinates; `vectors` (people, size), each person's mode, and
+    `errors` (people, size), the standard deviations about it; `deviance` (people,) of the data alone; `status`
+    (people,); `evidence` (rounds,), the log evidence of all, up to a constant, after each round; `names` (size,),
+    the path of each coordinate; `values` by path, `(people, ...)`; `converged`.
+    """
+
+    mean: Float[np.ndarray, " size"]
+    width: Float[np.ndarray, " size"]
+    vectors: Float[np.ndarray, "people size"]
+    errors: Float[np.ndarray, "people size"]
+    deviance: Float[np.ndarray, " people"]
+    status: Int[np.ndarray, " people"]
+    evidence: Float[np.ndarray, " rounds"]
+    names: tuple[str, ...]
+    values: dict[str, np.ndarray]
+    converged: bool
+    asked: Problem
+
+    @property
+    def message(self) -> str:
+        """How the people ended, in plain words."""
+        return summarise(self.status)
+
+    @property
+    def widths(self) -> dict[str, float]:
+        """How far people differ, by path, in units of the width of the prior that was given (root mean square)."""
+        names = np.array(self.names)
+        return {
+            str(name): float(np.sqrt(np.mean(self.width[names == name] ** 2)))
+            for name in dict.fromkeys(self.names)
+        }
+
+    @property
+    def alike(self) -> tuple[str, ...]:
+        """The parameters in which these people do not differ as far as the data tell."""
+        return tuple(path for path, width in self.widths.items() if width <= 2 * _LEAST)
+
+    def typical(self, template: Model) -> Model:
+        """`template`, a person with an own connectome say, with the cohort's mean: what is predicted of others."""
+        found = self.asked.parameters.values(jnp.asarray(self.mean), template)
+        return replace(template, found)
+
+    def model(self, template: Model, person: int) -> Model:
+        """`template` with what was found for a person of the cohort."""
+        if not 0 <= person < len(self.vectors):
+            raise ValueError(
+                f"`person` must lie between 0 and {len(self.vectors) - 1}, got {person}."
+            )
+        found = self.asked.parameters.values(jnp.asarray(self.vectors[person]), template)
+        return replace(template, found)
+
+
+def cohort(
+    model: Sequence[Model],
+    free: Mapping[str, FreeParameter],
+    loss: Sequence[Loss],
+    *,
+    begin: FitResult | None = None,
+    rounds: int = 20,
+    tolerance: float = 1e-2,
+    method: Method | None = None,
+    route: Route | None = None,
+    key: PRNGKeyArray | None = None,
+    show_progress: bool = True,
+) -> Cohort:
+    """Fit a cohort whose common mean and width are learned: one model and one loss a person, two or more.
+
+    `free` as for `rj.fit`, all with priors: they say where the search begins, and in which coordinates people are
+    normally distributed. `loss` must be deviances (`rj.inference.WhittleLoss`, `FisherLoss` or sums of such).
+    `begin` is a fit of the same people and parameters, each on their own, to start from (best from many starts:
+    averages of people in different valleys mean nothing). At most `rounds` of fitting all and learning the prior,
+    until the evidence grows by less than `tolerance` of a unit a person. One program is compiled for all of them.
+
+    A person whose fit fails is left out of what is learned and says so in `status`. Raises `ValueError` for fewer
+    than two people, a parameter without a prior, and a `begin` of others.
+    """
+    key = jax.random.key(0) if key is None else key
+    asked = problem(model, free, loss, key, route, 0.0, False)
+    people, size = asked.vectors, asked.parameters.size
+    _check(asked)
+    method = LevenbergMarquardt() if method is None else method
+    fitting = _Fitting(asked, method)
+    vectors = _begin(asked, begin)
+    mean, width = np.zeros(size), np.ones(size)
+    groups = _groups(asked)
+    evidence, found, converged = [], None, False
+    for number in range(_checks.whole("rounds", rounds)):
+        name = f"cohort, round {number + 1}"
+        found = fitting.round(vectors, mean, width, name, show_progress)
+        vectors = np.where(found.good[:, None], found.vectors, vectors)
+        evidence.append(float(found.evidence[found.good].sum()))
+        if number and evidence[-1] - evidence[-2] < tolerance * people:
+            converged = True
+            break
+        if number + 1 < rounds and found.good.sum() > 1:
+            mean, width = _learned(found, width, groups)
+    assert found is not None
+    return Cohort(
+        mean=mean,
+        width=width,
+        vectors=vectors,
+        errors=width * np.sqrt(found.variance),
+        deviance=found.deviance,
+        status=found.status,
+        evidence=np.array(evidence),
+        names=_names(asked),
+        values=asked.values(vectors),
+        converged=converged,
+        asked=asked,
+    )
+
+
+class _Round(eqx.Module):
+    """All people fitted under one prior: `variance` (people, size) in units of the prior's."""
+
+    vectors: np.ndarray
+    variance: np.ndarray
+    deviance: np.ndarray
+    evidence: np.ndarray
+    status: np.ndarray
+
+    @property
+    def good(self) -> np.ndarray:
+        """Whose fit counts: also one that stopped at its limit of iterations, at a point that is fine."""
+        return np.isfinite(self.evidence)
+
+
+class _Fitting:
+    """One compiled program that fits all people under a prior, and one that tells how sure it is."""
+
+    def __init__(self, asked: Problem, method: Method):
+        def placed(vector: Array, data: PyTree) -> tuple[Array, PyTree]:
+            data, mean, width = data
+            return mean + width * vector, data
+
+        def residuals(vector: Array, data: PyTree) -> Array:
+            found = asked.objective.residuals(*placed(vector, data))
+            return jnp.concatenate([found, vector])
+
+        def status(vector: Array, data: PyTree) -> Array:
+            return asked.objective.status(*placed(vector, data))
+
+        self._asked, self._people = asked, asked.vectors
+        self._dtype = jnp.result_type(float)
+        objective = Objective(residuals, status)
+        data = self._data(np.zeros(asked.parameters.size), np.ones(asked.parameters.size))
+        self._program = Program(objective, method, data, lanes=self._people)
+        self._sure = jax.jit(lambda vectors, data: _sureness(objective, vectors, data))
+
+    def _data(self, mean: np.ndarray, width: np.ndarray) -> PyTree:
+        each = [jnp.asarray(np.tile(a, (self._people, 1)), self._dtype) for a in (mean, width)]
+        return (self._asked.data, *each)
+
+    def round(
+        self, vectors: np.ndarray, mean: np.ndarray, width: np.ndarray, name: str, shown: bool
+    ) -> _Round:
+        data = self._data(mean, width)
+        starts = jnp.asarray((vectors - mean) / width, self._dtype)
+        which = jnp.arange(self._people, dtype=jnp.int32)
+        descent = self._program.on(data).descend(starts, which, name, shown)
+        sure = self._sure(jnp.asarray(descent.vectors, self._dtype), data)
+        variance, logarithm, deviance = (np.asarray(each) for each in sure)
+        fine = np.isfinite(descent.losses)
+        evidence = np.where(fine, -(descent.losses + logarithm) / 2, np.nan)
+        return _Round(mean + width * descent.vectors, variance, deviance, evidence, descent.status)
+
+
+def _sureness(objective: Objective, vectors: Array, data: PyTree) -> tuple[Array, Array, Array]:
+    """Of each person the variances, the log determinant of the precision, and the deviance."""
+
+    def one(part: tuple[Array, PyTree]) -> tuple[Array, Array, Array]:
+        vector, data = part
+        residual = objective.residuals(vector, data)
+        # The prior's own residuals, which come last, add the identity.
+        slopes = jax.jacfwd(objective.residuals)(vector, data)
+        precision = slopes.T @ slopes
+        root = jnp.linalg.cholesky(precision)
+        identity = jnp.eye(vector.shape[0], dtype=vector.dtype)
+        half = jax.scipy.linalg.solve_triangular(root, identity, lower=True)
+        logarithm = 2 * jnp.sum(jnp.log(jnp.diagonal(root)))
+        deviance = residual @ residual - vector @ vector
+        return jnp.sum(half**2, axis=0), logarithm, deviance
+
+    return jax.lax.map(one, (vectors, data))
+
+
+def _learned(
+    found: _Round, width: np.ndarray, groups: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and width of the people whose fit counts."""
+    vectors, variance = found.vectors[found.good], found.variance[found.good] * width**2
+    mean = vectors.mean(axis=0)
+    squared = np.mean((vectors - mean) ** 2 + variance, axis=0)
+    learned = np.empty_like(width)
+    for group in groups:
+        learned[group] = np.sqrt(np.mean(squared[group]))
+    return mean, np.maximum(learned, _LEAST)
+
+
+def _groups(asked: Problem) -> list[np.ndarray]:
+    """Coordinates that have one width: the deviations of all regions in a parameter."""
+    groups, at = [], 0
+    for count in asked.parameters.counts:
+        groups.append(np.array([at]))
+        if count > 1:
+            groups.append(np.arange(at + 1, at + count))
+        at += count
+    return groups
+
+
+def _names(asked: Problem) -> tuple[str, ...]:
+    parameters = asked.parameters
+    counted = zip(parameters.names, parameters.counts, strict=True)
+    return tuple(path for path, count in counted for _ in range(count))
+
+
+def _begin(asked: Problem, begin: FitResult | None) -> np.ndarray:
+    if begin is not None:
+        return best_vectors(asked, "begin", begin)
+    return np.stack([np.asarray(asked.parameters.vector(model)) for model in asked.models])
+
+
+def _check(asked: Problem) -> None:
+    if asked.vectors < 2:
+        raise ValueError("`model` has one person: a cohort needs two or more, rj.fit fits one.")
+    if not asked.parameters.informative.all():
+        without = [
+            path for path, kind in asked.parameters.free.items() if not kind.penalised(1).all()
+        ]
+        raise ValueError(
+            f"`free` has {without} without a prior: give rj.Normal, rj.LogNormal or rj.Uniform, whose coordinates "
+            "the cohort's distribution is learned in."
+        )
