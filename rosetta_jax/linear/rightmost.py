@@ -5,7 +5,8 @@ resolves all modes (`rosetta_jax.linear.stability`). At each of its frequencies 
 tell the nearest root, $\lambda \approx i\omega - 1/\mu$ with the largest eigenvalue $\mu$; the nearest are made
 exact by Newton's method on the pair of root and vector (Ruhe, SIAM J. Numer. Anal. 10, 674, 1973), and the
 rightmost is kept. Where many roots lie side by side the first of them found may be an eighth too far left, so the
-search is made again from a line nearer to them. Its derivative is that of the equation, with the left vector $l$ and the right vector $r$:
+search is made again from a line nearer to them. Its derivative is that of the equation, with the left vector $l$
+and the right vector $r$:
 
 .. math:: d\lambda = -\frac{l^T\,d\Delta(\lambda)\,r}{l^T \Delta'(\lambda)\,r}
 
