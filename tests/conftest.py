@@ -1,7 +1,12 @@
 """Every test runs in float64 with strict promotion: silent broadcasting is the commonest wrong network."""
 
 import os
+import signal
 from importlib.metadata import version
+
+# A shell that runs tests in the background makes them deaf to Ctrl-C, which some tests press.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The matrices are small: more BLAS threads only wait for each other where cores are shared.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -450,6 +450,12 @@ def test_the_same_content_has_the_same_fingerprint(make):
     assert fingerprint(make()) == fingerprint(make())
 
 
+def test_sets_have_no_order():
+    # These two are gone through in different orders.
+    assert list({0, 8}) != list({8, 0})
+    assert fingerprint({0, 8}) == fingerprint({8, 0})
+
+
 def test_an_optimiser_keeps_its_fingerprint_when_used():
     assert fingerprint(used(optimiser(0.1))) == fingerprint(optimiser(0.1))
 

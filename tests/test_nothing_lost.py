@@ -35,7 +35,7 @@ PRESET = Preset(network, {"rung.omega": rj.LogNormal(62.8, 0.2), "gain": rj.LogN
 
 def press_control_c(monkeypatch, before):
     """A true SIGINT before iteration number `before` of all descents, and at none after it."""
-    advance, made = lanes._Program.advance, []
+    advance, made = lanes.Program.advance, []
 
     def advanced(self, chunk):
         made.append(1)
@@ -43,7 +43,7 @@ def press_control_c(monkeypatch, before):
             signal.raise_signal(signal.SIGINT)
         advance(self, chunk)
 
-    monkeypatch.setattr(lanes._Program, "advance", advanced)
+    monkeypatch.setattr(lanes.Program, "advance", advanced)
     return made
 
 
@@ -128,7 +128,7 @@ def test_ctrl_c_in_a_fit_keeps_what_was_found(monkeypatch, tmp_path):
 
 
 def test_ctrl_c_while_compiling_ends_the_fit(monkeypatch):
-    monkeypatch.setattr(lanes._Program, "compile", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(lanes.Program, "compile", lambda *_: signal.raise_signal(signal.SIGINT))
     found = fitted()
     assert found.metadata["interrupted"] is True and np.isinf(found.losses).all()
     assert np.isnan(found.metadata["memory_mb"])

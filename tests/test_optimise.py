@@ -215,7 +215,7 @@ def test_times_are_measured():
 
 
 def interrupt_after(monkeypatch, calls):
-    advance, made = lanes._Program.advance, []
+    advance, made = lanes.Program.advance, []
 
     def interrupted(self, chunk):
         made.append(1)
@@ -223,7 +223,7 @@ def interrupt_after(monkeypatch, calls):
             raise KeyboardInterrupt
         advance(self, chunk)
 
-    monkeypatch.setattr(lanes._Program, "advance", interrupted)
+    monkeypatch.setattr(lanes.Program, "advance", interrupted)
 
 
 def test_an_interruption_returns_the_best_so_far(monkeypatch):

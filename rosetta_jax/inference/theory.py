@@ -45,8 +45,8 @@ class Theory(Route):
     with `barrier` b: what it costs to be at twice the margin, and nearly nothing farther off. Below d = 0.02,
     $1/d$ goes over into its tangent, so that a start with less margin is drawn back rather than refused; only a
     loss that falls by more than $2.5 \times 10^5\,b$ along d is held beyond the line, so give likelihoods of many
-    data a larger b. The root and its derivative cost as much as a few spectra. Only `rj.fit` knows of the
-    barrier: it is no part of a likelihood or a posterior.
+    data a larger b. The root costs each step as much as ten spectra or so, whatever the number of
+    parameters. Only `rj.fit` knows of the barrier: it is no part of a likelihood or a posterior.
     """
 
     margin: float | None = eqx.field(default=None, static=True)

@@ -19,6 +19,9 @@ from rosetta_jax.linear.locked import locked_state as locked_state
 from rosetta_jax.linear.locked import phase_spectrum as phase_spectrum
 from rosetta_jax.linear.motif import Motif as Motif
 from rosetta_jax.linear.motif import motif as motif
+from rosetta_jax.linear.network_modes import NetworkModes as NetworkModes
+from rosetta_jax.linear.network_modes import modes as modes
+from rosetta_jax.linear.network_modes import power_shares as power_shares
 from rosetta_jax.linear.rightmost import rightmost as rightmost
 from rosetta_jax.linear.spectrum import LinearSpectrum as LinearSpectrum
 from rosetta_jax.linear.spectrum import coherence as coherence

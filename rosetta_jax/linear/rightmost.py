@@ -4,9 +4,9 @@ Of a stable point the rightmost root is the one nearest to the imaginary axis, u
 resolves all modes (`rosetta_jax.linear.stability`). At each of its frequencies powers of $\Delta^{-1}\Delta'$
 tell the nearest root, $\lambda \approx i\omega - 1/\mu$ with the largest eigenvalue $\mu$; the nearest are made
 exact by Newton's method on the pair of root and vector (Ruhe, SIAM J. Numer. Anal. 10, 674, 1973), and the
-rightmost is kept. Where many roots lie side by side the first of them found may be an eighth too far left, so the
-search is made again from a line nearer to them. Its derivative is that of the equation, with the left vector $l$
-and the right vector $r$:
+rightmost is kept. Where many roots lie side by side that may be an eighth too far left, so the search is made
+again from lines nearer to them; in a crowd it may still be a per cent or two too far left.
+Its derivative is that of the equation, with the left vector $l$ and the right vector $r$:
 
 .. math:: d\lambda = -\frac{l^T\,d\Delta(\lambda)\,r}{l^T \Delta'(\lambda)\,r}
 
@@ -32,8 +32,8 @@ from rosetta_jax.system import Rung
 # Powers that tell the nearest root, and steps that make it exact.
 _POWERS, _STEPS = 12, 10
 _CANDIDATES = 8
-# The line of the second search, as a share of the real part found by the first, and how many points of it.
-_BEFORE, _AGAIN = 0.85, 32
+# The lines of further searches, as shares of the real part found, from so many steps of the grid, each divided.
+_BEFORE, _AGAIN, _FINER = (0.85, 0.95), 16, 3
 # How far from a root, relative to its size, the inverse is taken that yields its vectors.
 _BESIDE = 1e-6
 
@@ -80,12 +80,17 @@ def _searched(of: Characteristic, omega: Float[Array, " frequencies"]) -> Root:
     new = jnp.concatenate([jnp.ones(1, bool), omega[1:] > omega[:-1]])
     order = jnp.argsort(~new, stable=True)
     omega, new = omega[order], new[order]
-    first, distance = _along(of, jnp.zeros((), omega.dtype), omega, new)
-    # Roots side by side are told apart from a line just right of the rightmost.
-    line = _BEFORE * jnp.minimum(jnp.max(_real(first)), 0.0)
+    roots, distance = _along(of, jnp.zeros((), omega.dtype), omega, new)
+    # Roots side by side are told apart from lines just right of the rightmost, at finer steps.
     nearest = jnp.sort(jax.lax.top_k(-distance, min(_AGAIN, omega.shape[0]))[1])
-    second, _ = _along(of, line, omega[nearest], new[nearest])
-    roots = jax.tree.map(lambda *both: jnp.concatenate(both), first, second)
+    width = jnp.diff(omega, append=omega[-1:])[nearest]
+    between = jnp.arange(_FINER, dtype=omega.dtype) / _FINER
+    finer = (omega[nearest][:, None] + width[:, None] * between[None]).reshape(-1)
+    used = jnp.repeat(new[nearest], _FINER)
+    for share in _BEFORE:
+        line = share * jnp.minimum(jnp.max(_real(roots)), 0.0)
+        others, _ = _along(of, line, finer, used)
+        roots = jax.tree.map(lambda *both: jnp.concatenate(both), roots, others)
     return jax.tree.map(lambda leaf: leaf[jnp.argmax(_real(roots))], roots)
 
 

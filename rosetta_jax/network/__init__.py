@@ -8,6 +8,9 @@ from rosetta_jax.network.coupling import Additive as Additive
 from rosetta_jax.network.coupling import Coupling as Coupling
 from rosetta_jax.network.coupling import Diffusive as Diffusive
 from rosetta_jax.network.coupling import PhaseCoupling as PhaseCoupling
+from rosetta_jax.network.harmonics import HARMONICS as HARMONICS
+from rosetta_jax.network.harmonics import Harmonics as Harmonics
+from rosetta_jax.network.harmonics import harmonics as harmonics
 from rosetta_jax.network.network import Network as Network
 from rosetta_jax.network.network import alone as alone
 from rosetta_jax.network.network import delay_bounds as delay_bounds

@@ -19,6 +19,7 @@ from rosetta_jax.plot.matrices import connectivity as connectivity
 from rosetta_jax.plot.posterior import marginals as marginals
 from rosetta_jax.plot.posterior import predictive as predictive
 from rosetta_jax.plot.posterior import rank_histogram as rank_histogram
+from rosetta_jax.plot.modes import network_modes as network_modes
 from rosetta_jax.plot.power import mean_spectrum as mean_spectrum
 from rosetta_jax.plot.power import spectra as spectra
 from rosetta_jax.plot.power import spectrum as spectrum

@@ -10,6 +10,7 @@ import rosetta_jax as rj
 from rosetta_jax.linear import rightmost
 from rosetta_jax.linear.characteristic import characteristic
 from rosetta_jax.linear.fixed_point import fixed_point, linearised
+from rosetta_jax.linear.rightmost import polished
 
 from .dense import characteristic_roots, dense, random_connectome
 
@@ -68,6 +69,17 @@ def test_its_derivative_agrees_with_differences(sample):
     assert (np.abs(slopes[0, [0, 2]]) > 1e-4).all()
 
 
+def test_among_many_roots_side_by_side_it_is_right_to_two_per_cent():
+    rng, off = np.random.default_rng(0), []
+    for _ in range(22):
+        connectome = random_connectome(rng, 10)
+        rung = rj.StuartLandau(alpha=-rng.uniform(10, 12, 10), omega=rng.uniform(60, 66, 10))
+        crowded = rj.Network(rung, connectome, gain=rng.uniform(0.5, 4))
+        true = true_root(crowded).real
+        off.append(complex(rightmost(crowded)).real / true - 1)
+    assert min(off) > -1e-9 and max(off) < 0.02 and np.median(off) < 1e-9
+
+
 def test_nodes_alone_have_their_own_modes():
     rung = rj.HarmonicOscillator(alpha=np.array([-5.0, -1.0, -9.0]), omega=60.0)
     alone = rj.Network(rung, random_connectome(np.random.default_rng(0), 3), gain=0.0)
@@ -79,6 +91,12 @@ def test_of_a_column_with_a_state_of_many_parts():
         rj.JansenRit(bias=np.array([350.0, 380.0])), random_connectome(np.random.default_rng(1), 2)
     )
     np.testing.assert_allclose(complex(rightmost(column)), true_root(column), rtol=1e-8)
+
+
+def vectors(of, root):
+    start = jnp.ones(of.A.shape[:2], root.dtype)
+    found = polished(of, root, start)
+    return np.asarray(found.right).reshape(-1), np.asarray(found.left).reshape(-1)
 
 
 def test_complex_links_have_a_rightmost_root_too():
@@ -96,6 +114,9 @@ def test_complex_links_have_a_rightmost_root_too():
     )
     sizes = np.linalg.svd(np.asarray(columns), compute_uv=False)
     assert root.real < 0 and sizes[-1] < 1e-9 * sizes[0]
+    _, left = vectors(of, root)
+    # The left vector is orthogonal to all columns.
+    assert np.abs(np.asarray(columns) @ left).max() < 1e-9 * sizes[0]
 
 
 def test_without_a_fixed_point_there_is_no_root():
