@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from bold_connectivity import correlation
 from rich.console import Console
 from rich.table import Table
 from run import commit, machine
@@ -119,12 +119,6 @@ def judged(network: rj.Network, people: Group, runs: int, volumes: int) -> dict[
         "FCD distance": float(observe.kolmogorov_smirnov(pooled, people.share)),
         "stable": int(exact.status) == rj.Status.ok,
     }
-
-
-def correlation(first: Any, second: Any) -> float:
-    """Pearson's correlation over pairs."""
-    pairs = [np.asarray(observe.upper_triangle(jnp.asarray(each))) for each in (first, second)]
-    return float(np.corrcoef(*pairs)[0, 1])
 
 
 def study(

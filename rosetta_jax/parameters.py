@@ -232,6 +232,12 @@ class FreeParameters(eqx.Module):
         return list(self.free)
 
     @property
+    def coordinate_names(self) -> tuple[str, ...]:
+        """The path of each entry of the vector."""
+        counted = zip(self.names, self.counts, strict=True)
+        return tuple(path for path, count in counted for _ in range(count))
+
+    @property
     def size(self) -> int:
         """How many numbers are free."""
         return sum(self.counts)

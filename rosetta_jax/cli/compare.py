@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import typer
 
-from rosetta_jax import plot, synthetic
+from rosetta_jax import plot
 from rosetta_jax.cli.config import ConfigOption, used, write_config
 from rosetta_jax.cli.fit_options import (
     BandOption,
@@ -16,6 +16,7 @@ from rosetta_jax.cli.fit_options import (
     PresetName,
     StartsOption,
 )
+from rosetta_jax.cli.recordings import recordings
 from rosetta_jax.cli.shared import (
     Precision,
     PrecisionOption,
@@ -27,7 +28,7 @@ from rosetta_jax.cli.shared import (
     say,
     write_pictures,
 )
-from rosetta_jax.data import Recordings, load_recordings
+from rosetta_jax.data import Recordings
 from rosetta_jax.inference import (
     Candidate,
     Comparison,
@@ -71,12 +72,12 @@ def comparison(
     """
     with plain_errors():
         choose_precision(precision)
-        recordings = _recordings(data, people, seed, normalisation).within(*band)
+        recorded = recordings(data, seed, normalisation, people).within(*band)
         out = result_folder(out)
-        degrees = float(np.median([degrees_of_freedom(each) for each in recordings.spectra]))
-        fitted, left_out = (_losses(recordings, first, degrees) for first in (0, 1))
+        degrees = float(np.median([degrees_of_freedom(each) for each in recorded.spectra]))
+        fitted, left_out = (_losses(recorded, first, degrees) for first in (0, 1))
         found = compare(
-            _candidates(recordings, [rung.value for rung in rungs]),
+            _candidates(recorded, [rung.value for rung in rungs]),
             fitted,
             left_out,
             starts=starts,
@@ -87,17 +88,6 @@ def comparison(
         page = _write(out, found, degrees, used() | {"data": name})
         write_config(out)
     say(f"{found.verdict} Report: {page}")
-
-
-def _recordings(data: Path | None, people: int, seed: int, normalisation: str) -> Recordings:
-    if data is not None:
-        return load_recordings(data, normalisation)
-    each = [synthetic.recording(seed + number) for number in range(people)]
-    return Recordings(
-        np.asarray(each[0].frequencies, dtype=float),
-        np.stack([np.asarray(one.spectrum, dtype=float) for one in each]),
-        tuple(one.connectome for one in each),
-    )
 
 
 def _losses(recordings: Recordings, first: int, degrees: float) -> list[WhittleLoss]:

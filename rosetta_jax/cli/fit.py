@@ -9,7 +9,6 @@ import jax
 import numpy as np
 import typer
 
-from rosetta_jax import synthetic
 from rosetta_jax.cli.config import ConfigOption, SetOption, changes, used, write_config
 from rosetta_jax.cli.fit_options import (
     BandOption,
@@ -33,6 +32,7 @@ from rosetta_jax.cli.fit_options import (
     WidthOption,
 )
 from rosetta_jax.cli.fit_report import write_results
+from rosetta_jax.cli.recordings import recordings
 from rosetta_jax.cli.shared import (
     Precision,
     PrecisionOption,
@@ -44,9 +44,7 @@ from rosetta_jax.cli.shared import (
     say,
 )
 from rosetta_jax.cli.unfinished import go_on_with, remove, unfinished
-from rosetta_jax.data import Recordings, load_recordings
 from rosetta_jax.inference import Simulated, Study, StudySettings, drawable, preset, study
-from rosetta_jax.network import NORMALISATIONS
 from rosetta_jax.optimise import GradientDescent, LevenbergMarquardt
 
 
@@ -85,7 +83,7 @@ def fit(
         if resume is not None:
             return go_on_with(context, resume, quiet)
         choose_precision(precision)
-        recordings = _recordings(data, seed, normalisation).within(*band)
+        recorded = recordings(data, seed, normalisation).within(*band)
         simulated = route is RouteName.simulated
         settings = StudySettings(
             starts=starts,
@@ -99,7 +97,7 @@ def fit(
         chosen = preset(rung.value)
         with unfinished(out) as checkpoints:
             found = study(
-                recordings,
+                recorded,
                 drawable(chosen) if simulated else chosen,
                 settings,
                 key=jax.random.key(seed),
@@ -113,7 +111,7 @@ def fit(
             write_config(out)
             if not found.interrupted:
                 remove(out)
-    people = "1 person" if recordings.people == 1 else f"{recordings.people} people"
+    people = "1 person" if recorded.people == 1 else f"{recorded.people} people"
     say(f"mean correlation in dB {found.model.mean_score:.4f} over {people}; report: {page}")
     if found.interrupted:
         say(
@@ -151,21 +149,3 @@ def _sampling(dt: float, band: tuple[float, float], *spans: float) -> float:
     most = max(1, math.floor(0.35 / (band[1] * dt)))
     wholes = [round(span / dt) for span in spans]
     return dt * max(k for k in range(1, most + 1) if all(whole % k == 0 for whole in wholes))
-
-
-def _recordings(data: Path | None, seed: int, normalisation: str) -> Recordings:
-    if normalisation not in (*NORMALISATIONS, "none"):
-        raise ValueError(
-            f"`--normalisation` is {normalisation!r}: choose from {', '.join(NORMALISATIONS)}, none."
-        )
-    if data is not None:
-        return load_recordings(data, normalisation)
-    embedded = synthetic.recording(seed)
-    connectome = embedded.connectome
-    if normalisation not in (connectome.normalisation, "none"):
-        connectome = connectome.normalised(normalisation)
-    return Recordings(
-        np.asarray(embedded.frequencies, dtype=float),
-        np.asarray(embedded.spectrum, dtype=float)[None],
-        (connectome,),
-    )

@@ -144,7 +144,7 @@ def cohort(
         deviance=found.deviance,
         status=found.status,
         evidence=np.array(evidence),
-        names=_names(asked),
+        names=asked.parameters.coordinate_names,
         values=asked.values(vectors),
         converged=converged,
         asked=asked,
@@ -247,12 +247,6 @@ def _groups(asked: Problem) -> list[np.ndarray]:
             groups.append(np.arange(at + 1, at + count))
         at += count
     return groups
-
-
-def _names(asked: Problem) -> tuple[str, ...]:
-    parameters = asked.parameters
-    counted = zip(parameters.names, parameters.counts, strict=True)
-    return tuple(path for path, count in counted for _ in range(count))
 
 
 def _begin(asked: Problem, begin: FitResult | None) -> np.ndarray:

@@ -132,12 +132,8 @@ def laplace(
             for each, fine in zip(precision, good, strict=True)
         ]
     )
-    names = [
-        path
-        for path, count in zip(asked.parameters.names, asked.parameters.counts, strict=True)
-        for _ in range(count)
-    ]
-    return Posterior(mean, covariance, status, tuple(names), prior, asked)
+    names = asked.parameters.coordinate_names
+    return Posterior(mean, covariance, status, names, prior, asked)
 
 
 def _information(

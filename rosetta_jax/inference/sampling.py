@@ -352,10 +352,6 @@ def _drawn(asked: Problem, run: _Run, chains: int, more: dict[str, Any]) -> Draw
         )
     apart = ~(r_hat <= R_HAT).all(axis=1)
     status = np.where(lost, reason, np.where(apart, Status.not_converged, Status.ok))
-    counts = asked.parameters.counts
-    names = [
-        p for p, count in zip(asked.parameters.names, counts, strict=True) for _ in range(count)
-    ]
     seconds = {"seconds_compile": run.seconds_compile, "seconds_sampling": run.seconds}
     return Draws(
         vectors=vectors,
@@ -367,7 +363,7 @@ def _drawn(asked: Problem, run: _Run, chains: int, more: dict[str, Any]) -> Draw
         r_hat=r_hat,
         effective=effective,
         status=status.astype(np.int32),
-        names=tuple(names),
+        names=asked.parameters.coordinate_names,
         metadata=provenance(**told(asked), **seconds, **more),
         asked=asked,
     )

@@ -19,6 +19,7 @@ from rosetta_jax.linear import (
     covariance_of,
     rightmost,
 )
+from rosetta_jax.linear.covariance import correlations
 from rosetta_jax.linear.evoked import evoked_signal, sample_numbers, step_of
 from rosetta_jax.linear.spectrum import (
     Linearisation,
@@ -90,7 +91,7 @@ class NetworkPrediction(Prediction):
         return 2 * power_density(self._linearisation, 2 * jnp.pi * frequencies)
 
     def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
-        return _correlated(covariance_of(self._linearisation, band))
+        return correlations(covariance_of(self._linearisation, band))
 
     def bold(self) -> Prediction:
         return BoldPrediction(self._network, self)
@@ -126,7 +127,7 @@ class SensorPrediction(Prediction):
 
     def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
         matrix = self._lead_field.matrix
-        return _correlated(matrix @ covariance_of(self._linearisation, band) @ matrix.T)
+        return correlations(matrix @ covariance_of(self._linearisation, band) @ matrix.T)
 
     def evoked(self, times: np.ndarray) -> Float[Array, "time nodes"]:
         return self._lead_field.sensors(self._of.evoked(times))
@@ -169,11 +170,6 @@ class BoldPrediction(Prediction):
 
     def sensors(self, lead_field: LeadField) -> Prediction:
         raise ValueError("BOLD is not seen through a lead field: give that loss without AtSensors.")
-
-
-def _correlated(covariance: Pairwise) -> Pairwise:
-    scale = jnp.sqrt(jnp.diagonal(covariance))
-    return covariance / (scale[:, None] * scale[None, :])
 
 
 def predict(model: Model) -> Prediction:

@@ -76,8 +76,13 @@ def required(network: Network, band: Any) -> tuple[float, float] | None:
 
 def correlated(found: LinearConnectivity) -> LinearConnectivity:
     """The correlation that belongs to a covariance."""
-    scale = jnp.sqrt(jnp.diagonal(found.matrix))
-    return LinearConnectivity(found.matrix / (scale[:, None] * scale[None, :]), found.status)
+    return LinearConnectivity(correlations(found.matrix), found.status)
+
+
+def correlations(covariance: Pairwise) -> Pairwise:
+    """A covariance divided by standard deviations."""
+    scale = jnp.sqrt(jnp.diagonal(covariance))
+    return covariance / (scale[:, None] * scale[None, :])
 
 
 @eqx.filter_jit

@@ -16,10 +16,10 @@ from rosetta_jax.plot.brains import alpha_maps as alpha_maps
 from rosetta_jax.plot.brains import glass_brain as glass_brain
 from rosetta_jax.plot.descent import convergence as convergence
 from rosetta_jax.plot.matrices import connectivity as connectivity
+from rosetta_jax.plot.modes import network_modes as network_modes
 from rosetta_jax.plot.posterior import marginals as marginals
 from rosetta_jax.plot.posterior import predictive as predictive
 from rosetta_jax.plot.posterior import rank_histogram as rank_histogram
-from rosetta_jax.plot.modes import network_modes as network_modes
 from rosetta_jax.plot.power import mean_spectrum as mean_spectrum
 from rosetta_jax.plot.power import spectra as spectra
 from rosetta_jax.plot.power import spectrum as spectrum
