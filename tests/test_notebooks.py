@@ -34,6 +34,13 @@ class ThisPython(KernelSpecManager):
         return KernelSpec(argv=argv, display_name=kernel_name, language="python", env=environment)
 
 
+class OwnManager(jupyter_client.AsyncKernelManager):
+    """Made and shut down by the client: a kernel left running would hold gigabytes until the last test."""
+
+    def _kernel_spec_manager_default(self):
+        return ThisPython()
+
+
 @pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
 def committed(request):
     return request.param, nbformat.read(request.param, as_version=4)
@@ -44,14 +51,12 @@ def executed(committed, tmp_path_factory):
     """The notebook run anew in an empty folder; a cell that fails raises here."""
     path, _ = committed
     notebook = nbformat.read(path, as_version=4)
-    manager = jupyter_client.AsyncKernelManager(kernel_spec_manager=ThisPython())
     NotebookClient(
         notebook,
-        km=manager,
+        kernel_manager_class=OwnManager,
         timeout=900,
         resources={"metadata": {"path": str(tmp_path_factory.mktemp(path.stem))}},
     ).execute()
-    del manager
     # Sockets to the kernel that nobody closed: collected here, or another test would be blamed for them.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
