@@ -61,8 +61,9 @@ def _read(path: Path, fields: list[str]) -> dict[str, Any]:
         fail(f"`--config` {path} cannot be read ({error.strerror or error}): check the path.")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         fail(f"`--config` {path} is no TOML file ({error}): mend it, or give flags instead.")
-    if isinstance(found.get("set"), Mapping):
-        found["set"] = [f"{name}={value}" for name, value in _flat(found["set"]).items()]
+    for option in ("set", "prior"):
+        if isinstance(found.get(option), Mapping):
+            found[option] = [f"{name}={value}" for name, value in _flat(found[option]).items()]
     settings = {_FIELDS.get(key, key.replace("-", "_")): value for key, value in found.items()}
     known = [field for field in fields if field not in ("config", "help")]
     for field in settings:
@@ -118,6 +119,11 @@ def changes(assignments: list[str]) -> dict[str, float]:
 def changed(tree: PyTree, assignments: list[str]) -> PyTree:
     """`tree` with the parameters that `--set` names."""
     return parameters.replace(tree, changes(assignments))
+
+
+def settle(**values: Any) -> None:
+    """Say what the command that is running took for options that were left out."""
+    _running.set(_running.get() | values)
 
 
 def used() -> dict[str, Any]:

@@ -5,23 +5,26 @@ import math
 from pathlib import Path
 from typing import Annotated
 
-import jax
 import numpy as np
 import typer
 
-from rosetta_jax.cli.config import ConfigOption, SetOption, changes, used, write_config
+from rosetta_jax.cli.asked import Asked, end
+from rosetta_jax.cli.config import ConfigOption, SetOption, changes, settle, used, write_config
+from rosetta_jax.cli.fit_bold import fit_bold
 from rosetta_jax.cli.fit_options import (
-    BandOption,
     Context,
     DataOption,
     DepthOption,
     DurationOption,
+    FittedBandOption,
+    FittedRung,
     LeftOut,
     LeftOutOption,
     MethodName,
     MethodOption,
+    Modality,
+    ModalityOption,
     NormalisationOption,
-    PresetName,
     PresetOption,
     ResumeOption,
     RouteName,
@@ -32,6 +35,7 @@ from rosetta_jax.cli.fit_options import (
     WidthOption,
 )
 from rosetta_jax.cli.fit_report import write_results
+from rosetta_jax.cli.freeing import Freeing, FreeOption, HoldOption, MapsOption, PriorOption
 from rosetta_jax.cli.recordings import recordings
 from rosetta_jax.cli.shared import (
     Precision,
@@ -41,11 +45,12 @@ from rosetta_jax.cli.shared import (
     choose_precision,
     plain_errors,
     result_folder,
-    say,
 )
 from rosetta_jax.cli.unfinished import go_on_with, remove, unfinished
+from rosetta_jax.data.bold import BOLD_BAND
 from rosetta_jax.inference import Simulated, Study, StudySettings, drawable, preset, study
 from rosetta_jax.optimise import GradientDescent, LevenbergMarquardt
+from rosetta_jax.parameters import replace
 
 
 def fit(
@@ -53,13 +58,18 @@ def fit(
     config: ConfigOption = None,
     data: DataOption = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("rosetta-fit"),
-    rung: PresetOption = PresetName.jansen_rit,
+    modality: ModalityOption = Modality.meg,
+    rung: PresetOption = None,
     starts: StartsOption = 4,
     seed: SeedOption = 0,
-    band: BandOption = (2.0, 45.0),
+    band: FittedBandOption = None,
     normalisation: NormalisationOption = "eigenvalue",
     method: MethodOption = MethodName.auto,
     route: RouteOption = RouteName.theory,
+    free: FreeOption = [],  # noqa: B006
+    prior: PriorOption = [],  # noqa: B006
+    hold: HoldOption = [],  # noqa: B006
+    maps: MapsOption = [],  # noqa: B006
     by_region: WidthOption = None,
     depth: DepthOption = None,
     left_out: LeftOutOption = LeftOut.nothing,
@@ -71,7 +81,7 @@ def fit(
     resume: ResumeOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Fit a whole-brain model to power spectra by gradient.
+    """Fit a whole-brain model to power spectra, or to functional connectivity of BOLD, by gradient.
 
     Writes `summary.json`, arrays, pictures and one HTML page into the folder. With no arguments it
     fits the embedded synthetic recording, in about two minutes.
@@ -83,42 +93,82 @@ def fit(
         if resume is not None:
             return go_on_with(context, resume, quiet)
         choose_precision(precision)
-        recorded = recordings(data, seed, normalisation).within(*band)
+        usual = _USUAL[modality]
+        rung, band = rung or usual[0], usual[1] if band is None else band
+        settle(rung=rung, band=band)
         simulated = route is RouteName.simulated
-        settings = StudySettings(
+        asked = Asked(
+            modality=modality.value,
+            data=data,
+            out=out,
+            rung=rung.value,
+            band=band,
             starts=starts,
+            seed=seed,
+            normalisation=normalisation,
             method=_METHODS[method],
             route=_simulated(duration, dt, seeds, band) if simulated else None,
             width=by_region,
-            left_out=left_out.value,
             depth=depth,
+            left_out=left_out.value,
+            freeing=Freeing(free, prior, hold, maps),
+            changes=changes(assignments),
+            quiet=quiet,
         )
-        out = result_folder(out)
-        chosen = preset(rung.value)
-        with unfinished(out) as checkpoints:
-            found = study(
-                recorded,
-                drawable(chosen) if simulated else chosen,
-                settings,
-                key=jax.random.key(seed),
-                changes=changes(assignments),
-                checkpoints=checkpoints,
-                show_progress=not quiet,
-            )
-            _require_fitted(found, out)
-            name = "embedded synthetic recording" if data is None else data.name
-            page = write_results(out, found, used() | {"data": name})
-            write_config(out)
-            if not found.interrupted:
-                remove(out)
+        found, said = (fit_bold if modality is Modality.bold else _fit_spectra)(asked)
+    end(said, found.interrupted, found.not_fitted, out)
+
+
+def _fit_spectra(asked: Asked) -> tuple[Study, str]:
+    """The study of power spectra, written into its folder, and a line of what it found."""
+    if asked.left_out == "person":
+        raise ValueError(
+            "`--left-out` person is for bold, whose people share their numbers: choose bins or regions."
+        )
+    recorded = recordings(asked.data, asked.seed, asked.normalisation).within(*asked.band)
+    shared = asked.width is None and not asked.freeing.maps
+    settings = StudySettings(
+        starts=asked.starts,
+        method=asked.method,
+        route=asked.route,
+        width=asked.width,
+        left_out=asked.left_out,
+        depth=asked.depth if shared or asked.depth is not None else 0.3,
+        share_sd=None if shared else 0.1,
+    )
+    out = result_folder(asked.out)
+    chosen = preset(asked.rung)
+    chosen = chosen if asked.route is None else drawable(chosen)
+    template = replace(chosen.network(recorded.connectomes[0]), asked.changes)
+    chosen = asked.freeing.of(chosen, template, recorded.cortical_maps)
+    with unfinished(out) as checkpoints:
+        found = study(
+            recorded,
+            chosen,
+            settings,
+            key=asked.key,
+            changes=asked.changes,
+            checkpoints=checkpoints,
+            show_progress=not asked.quiet,
+        )
+        _require_fitted(found, out)
+        page = write_results(out, found, used() | {"data": asked.name})
+        write_config(out)
+        if not found.interrupted:
+            remove(out)
     people = "1 person" if recorded.people == 1 else f"{recorded.people} people"
-    say(f"mean correlation in dB {found.model.mean_score:.4f} over {people}; report: {page}")
-    if found.interrupted:
-        say(
-            f"interrupted: this is what was found; not fitted: {', '.join(found.not_fitted) or 'nothing'}. "
-            f"Go on by: rosetta fit --resume {out}"
-        )
-        raise typer.Exit(130)
+    return (
+        found,
+        f"mean correlation in dB {found.model.mean_score:.4f} over {people}; report: {page}",
+    )
+
+
+# The rung and the band (Hz) where nothing is said.
+_USUAL = {
+    Modality.meg: (FittedRung.jansen_rit, (2.0, 45.0)),
+    Modality.eeg: (FittedRung.jansen_rit, (2.0, 45.0)),
+    Modality.bold: (FittedRung.harmonic, BOLD_BAND),
+}
 
 
 def _require_fitted(found: Study, out: Path) -> None:

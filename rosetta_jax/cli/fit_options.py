@@ -23,12 +23,30 @@ class RouteName(StrEnum):
 
 
 class PresetName(StrEnum):
-    """The rungs that have a preset for fits."""
+    """The rungs that have a preset for fits of spectra."""
 
     harmonic = "harmonic"
     stuart_landau = "stuart-landau"
     jansen_rit = "jansen-rit"
     thalamic_loop = "thalamic-loop"
+
+
+class FittedRung(StrEnum):
+    """The rungs that have a preset for fits of any modality."""
+
+    harmonic = "harmonic"
+    stuart_landau = "stuart-landau"
+    jansen_rit = "jansen-rit"
+    thalamic_loop = "thalamic-loop"
+    wilson_cowan = "wilson-cowan"
+
+
+class Modality(StrEnum):
+    """What was recorded, and so what is fitted."""
+
+    meg = "meg"
+    eeg = "eeg"
+    bold = "bold"
 
 
 class MethodName(StrEnum):
@@ -45,6 +63,7 @@ class LeftOut(StrEnum):
     nothing = "nothing"
     bins = "bins"
     regions = "regions"
+    person = "person"
 
 
 _REGIONAL, _SIMULATED = "Parameters by region", "Simulated route"
@@ -70,7 +89,8 @@ LeftOutOption = Annotated[
     LeftOut,
     typer.Option(
         rich_help_panel=_REGIONAL,
-        help="Fit bins (regions) 1, 3, 5... and judge 2, 4, 6..., or fit and judge all.",
+        help="Fit bins (regions) 1, 3, 5... and judge 2, 4, 6..., or fit and judge all; of bold each person in "
+        "turn.",
     ),
 ]
 
@@ -78,9 +98,11 @@ LeftOutOption = Annotated[
 DataOption = Annotated[
     Path | None,
     typer.Option(
-        help="Recordings, .npz with the keys `frequencies` (F,) Hz, `psd` (nodes, F) or (people, nodes, "
+        help="Recordings, .npz or .mat with the keys `frequencies` (F,) Hz, `psd` (nodes, F) or (people, nodes, "
         "F), `weights` (nodes, nodes) or (people, nodes, nodes), and optional `lengths` mm, `labels`, "
-        "`centres` mm. "
+        "`centres` mm, `maps` (maps, nodes). "
+        "Of bold instead of the first two `bold` (nodes, T) or (people, nodes, T) with `repetition_time` s, or "
+        "`fc` (nodes, nodes) or (people, nodes, nodes). "
         "Without it: the embedded synthetic recording."
     ),
 ]
@@ -93,10 +115,25 @@ ResumeOption = Annotated[
     ),
 ]
 PresetOption = Annotated[
-    PresetName, typer.Option("--rung", help="The neural mass of every region.")
+    FittedRung | None,
+    typer.Option(
+        "--rung",
+        help="The neural mass of every region; by default jansen-rit, of bold harmonic.",
+    ),
+]
+ModalityOption = Annotated[
+    Modality,
+    typer.Option(
+        help="What was recorded: meg and eeg are fitted by power spectra of regions, bold by functional "
+        "connectivity, one set of numbers for all people."
+    ),
 ]
 StartsOption = Annotated[int, typer.Option(min=1, help="Starts a person.")]
 BandOption = Annotated[tuple[float, float], typer.Option(help="Bins used, Hz.")]
+FittedBandOption = Annotated[
+    tuple[float, float] | None,
+    typer.Option(help="Frequencies used, Hz; by default 2 45, of bold 0.01 0.1."),
+]
 NormalisationOption = Annotated[
     str, typer.Option(help=f"Of the weights: {', '.join(NORMALISATIONS)} or none.")
 ]

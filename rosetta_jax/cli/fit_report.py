@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from rosetta_jax import parameters, plot
+from rosetta_jax import plot
+from rosetta_jax.cli.fit_tables import fixed, map_coefficients, parameter_maps, parameter_tables
 from rosetta_jax.cli.shared import write_pictures
 from rosetta_jax.inference import Scored, Study
 from rosetta_jax.network import NORMALISATIONS
+from rosetta_jax.regional import LinearIn
 from rosetta_jax.report import Picture, Section, Table, write_page
 from rosetta_jax.results import provenance, save_arrays, write_json
 
@@ -69,7 +71,8 @@ def _summary(found: Study, chosen: dict[str, Any], made: dict[str, Any]) -> dict
         },
         "normalisation": f"{chosen['normalisation']}: "
         + NORMALISATIONS.get(chosen["normalisation"], "weights as given"),
-        "fixed": _fixed(found),
+        "fixed": fixed(found.networks[0], found.result),
+        "maps": _owed(found),
         "priors": times["free"],
         "seconds_compile": times["seconds_compile"],
         "seconds_fit": times["seconds_fit"],
@@ -85,18 +88,12 @@ def _summary(found: Study, chosen: dict[str, Any], made: dict[str, Any]) -> dict
     }
 
 
-def _fixed(found: Study) -> dict[str, dict[str, Any]]:
-    """The constants that all people share: every declared parameter that is not free."""
-
-    network, free = found.networks[0], found.result.values
-    return {
-        path: {
-            "value": np.asarray(parameters.get(network, path)),
-            "unit": getattr(parameters.info(network, path), "unit", ""),
-        }
-        for path in parameters.paths(network)
-        if path not in free and parameters.info(network, path) is not None
-    }
+def _owed(found: Study) -> dict[str, dict[str, Any]]:
+    """By path and map, the coefficients of the parameters that are linear in maps."""
+    if not any(isinstance(kind, LinearIn) for kind in found.free.values()):
+        return {}
+    names = found.recordings.cortical_maps().names
+    return map_coefficients(found.networks[0], found.result, found.free, names)
 
 
 def _arrays(found: Study) -> dict[str, np.ndarray]:
@@ -156,7 +153,7 @@ def _pictures(found: Study, chosen: dict[str, Any]) -> dict[str, tuple[Any, str]
             "that are the same in every region have no map.",
         )
     if connectome.centres is not None:
-        pictures |= _parameter_maps(found, person, of)
+        pictures |= parameter_maps(found.networks[0], found.result, connectome.centres, person, of)
     if connectome.centres is not None and np.isfinite(found.measured_alpha[person]).all():
         pictures["alpha_map"] = (
             plot.alpha_maps(
@@ -175,22 +172,6 @@ def _where(left_out: str) -> str:
     """Where scores come from, for captions."""
     words = {"bins": ", on the bins left out", "regions": "; r is over the regions left out"}
     return words.get(left_out, "")
-
-
-def _parameter_maps(found: Study, person: int, of: str) -> dict[str, tuple[Any, str]]:
-    """Every parameter that varies by region on the glass brain."""
-    centres, pictures = found.recordings.connectomes[person].centres, {}
-    for path, values in found.result.values.items():
-        if values.ndim == 2:
-            described = parameters.info(found.networks[0], path)
-            meaning = "" if described is None else f", {described.description}"
-            unit = found.result.units[path] or "1"
-            figure = plot.glass_brain(np.asarray(centres), values[person], path, unit)
-            pictures[f"map_{path.replace('.', '_')}"] = (
-                figure,
-                f"Fitted {path}{meaning}, in every region{of}.",
-            )
-    return pictures
 
 
 def _others(found: Study, person: int) -> dict[str, np.ndarray]:
@@ -243,7 +224,7 @@ def _verdict(found: Study, chosen: dict[str, Any]) -> str:
     people, failed = found.recordings.people, int((~np.isfinite(found.model.scores)).sum())
     missing = f" {failed} of them could not be fitted: see the table." if failed else ""
     synthetic = "" if "synthetic" not in chosen["data"] else " The data are synthetic."
-    free = "shared by all regions" if chosen.get("by_region") is None else "many of them by region"
+    free = _free(found, chosen)
     judged = {"nothing": "", "bins": " on the bins left out", "regions": " in the regions left out"}
     stable = (
         "stable by the refined count of modes"
@@ -264,6 +245,17 @@ def _verdict(found: Study, chosen: dict[str, Any]) -> str:
             else f"All fitted points are {stable}."
         )
     )
+
+
+def _free(found: Study, chosen: dict[str, Any]) -> str:
+    """Which of the numbers vary by region, in words."""
+    if chosen.get("by_region") is not None:
+        return "many of them by region"
+    mapped = [path for path, kind in found.free.items() if isinstance(kind, LinearIn)]
+    if not mapped:
+        return "shared by all regions"
+    names = ", ".join(found.recordings.cortical_maps().names)
+    return f"{' and '.join(mapped)} linear in cortical maps ({names})"
 
 
 def _compared(found: Study) -> str:
@@ -292,8 +284,8 @@ def _compared(found: Study) -> str:
 
 def _best_curve(found: Study) -> str:
     """The richest curve without a brain."""
-    regional = "two Lorentzians and 1/f by region"
-    return regional if regional in found.baselines else "two Lorentzians and 1/f"
+    richest = ("two Lorentzians and 1/f by region", "two Lorentzians and 1/f in the same maps")
+    return next((name for name in richest if name in found.baselines), "two Lorentzians and 1/f")
 
 
 def _adds(difference: float, error: float) -> str:
@@ -342,7 +334,7 @@ def _sections(
         Section(
             "Parameters",
             pictures=shown(*(name for name in pictures if name.startswith("map_"))),
-            tables=[_parameter_table(found), _fixed_table(summary)],
+            tables=parameter_tables(found.networks[0], found.result, _owed(found)),
         ),
         Section("People", tables=[_people_table(found)]),
         Section("Descent", pictures=shown("convergence")),
@@ -368,38 +360,6 @@ def _baseline_table(found: Study) -> Table:
 
     rows = [row("network", found.model)]
     return Table(rows + [row(name, scored) for name, scored in found.baselines.items()])
-
-
-def _parameter_table(found: Study) -> Table:
-    result = found.result
-    rows = []
-    for path, values in result.values.items():
-        described = parameters.info(found.networks[0], path)
-        row = {
-            "parameter": path,
-            "symbol": result.symbols[path],
-            "median": float(np.median(values)),
-            "lowest": float(values.min()),
-            "highest": float(values.max()),
-            "unit": result.units[path],
-            "meaning": "" if described is None else described.description,
-            "prior": result.metadata["free"][path],
-        }
-        if values.size == 1:
-            row = {k: v for k, v in row.items() if k not in ("lowest", "highest")}
-            row["value"] = row.pop("median")
-        rows.append(row)
-    return Table(
-        rows, caption="Free: over people, and over regions where a number varies by region"
-    )
-
-
-def _fixed_table(summary: dict[str, Any]) -> Table:
-    rows = [
-        {"parameter": path, "value": float(np.mean(entry["value"])), "unit": entry["unit"]}
-        for path, entry in summary["fixed"].items()
-    ]
-    return Table(rows, caption="Fixed, the same for everybody")
 
 
 def _people_table(found: Study) -> Table:

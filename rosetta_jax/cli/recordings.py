@@ -11,10 +11,7 @@ from rosetta_jax.network import NORMALISATIONS, Connectome
 
 def recordings(data: Path | None, seed: int, normalisation: str, people: int = 1) -> Recordings:
     """The recordings of a file, or of so many synthetic people from `seed` on, their weights normalised."""
-    if normalisation not in (*NORMALISATIONS, "none"):
-        raise ValueError(
-            f"`--normalisation` is {normalisation!r}: choose from {', '.join(NORMALISATIONS)}, none."
-        )
+    require_normalisation(normalisation)
     if data is not None:
         return load_recordings(data, normalisation)
     embedded = [synthetic.recording(seed + number) for number in range(people)]
@@ -23,6 +20,14 @@ def recordings(data: Path | None, seed: int, normalisation: str, people: int = 1
         np.stack([np.asarray(each.spectrum, dtype=float) for each in embedded]),
         tuple(_normalised(each.connectome, normalisation) for each in embedded),
     )
+
+
+def require_normalisation(normalisation: str) -> None:
+    """Raise where weights cannot be normalised so."""
+    if normalisation not in (*NORMALISATIONS, "none"):
+        raise ValueError(
+            f"`--normalisation` is {normalisation!r}: choose from {', '.join(NORMALISATIONS)}, none."
+        )
 
 
 def _normalised(connectome: Connectome, normalisation: str) -> Connectome:

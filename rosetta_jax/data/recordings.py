@@ -2,38 +2,42 @@
 
 The file is a NumPy `.npz` or a MATLAB `.mat` with the keys
 
-============= ================================== ======================================================
+============= ================================== ==============================================================
 `frequencies` (F,)                               Hz, above zero, increasing
 `psd`         (nodes, F) or (people, nodes, F)   power per hertz, above zero
 `weights`     (nodes, nodes) or (people, ...)    [target, source], not negative
 `lengths`     the same, optional                 tract lengths, mm
 `labels`      (nodes,), optional                 names of regions
 `centres`     (nodes, 3), optional               centres of regions, mm
-============= ================================== ======================================================
+`maps`        (maps, nodes), optional            cortical maps for parameters that are linear in them, any unit
+============= ================================== ==============================================================
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import equinox as eqx
 import numpy as np
 
 from rosetta_jax._types import Float
-from rosetta_jax.data.arrays import in_file, named_arrays, numbers, recognised, texts, vector
-from rosetta_jax.data.measured import assembled
+from rosetta_jax.data.arrays import in_file, named_arrays, recognised, vector
+from rosetta_jax.data.cortical_maps import CorticalMaps, maps_or_told
+from rosetta_jax.data.people import OPTIONAL, connectomes_of, maps_in, require_keys, stack
 from rosetta_jax.network import Connectome
 
 NEEDED = ("frequencies", "psd", "weights")
-OPTIONAL = ("lengths", "labels", "centres")
 
 
 class Recordings(eqx.Module):
-    """Spectra of people: `frequencies` (F,) Hz, `spectra` (people, F, nodes), one connectome a person."""
+    """Spectra of people: `frequencies` (F,) Hz, `spectra` (people, F, nodes), one connectome a person.
+
+    `maps` (maps, nodes), or None: what regional parameters may be linear in.
+    """
 
     frequencies: Float[np.ndarray, " frequencies"]
     spectra: Float[np.ndarray, "people frequencies nodes"]
     connectomes: tuple[Connectome, ...]
+    maps: Float[np.ndarray, "maps nodes"] | None = None
 
     def __check_init__(self):
         if np.ndim(self.spectra) != 3:
@@ -61,6 +65,10 @@ class Recordings(eqx.Module):
         """How many people there are."""
         return self.spectra.shape[0]
 
+    def cortical_maps(self) -> CorticalMaps:
+        """The maps of the file, or those that its connectomes tell (`rosetta_jax.data.cortical_maps`)."""
+        return maps_or_told(self.maps, self.connectomes)
+
     def within(self, low: float, high: float) -> "Recordings":
         """Only the bins from `low` to `high` (Hz, ends included). Raises where none is left."""
         inside = (self.frequencies >= low) & (self.frequencies <= high)
@@ -70,7 +78,8 @@ class Recordings(eqx.Module):
                 f"{self.frequencies[0]:g}-{self.frequencies[-1]:g} Hz: at least 2 are needed; widen it, or check "
                 "that `frequencies` are in Hz."
             )
-        return Recordings(self.frequencies[inside], self.spectra[:, inside], self.connectomes)
+        spectra = self.spectra[:, inside]
+        return Recordings(self.frequencies[inside], spectra, self.connectomes, self.maps)
 
 
 def load_recordings(
@@ -93,7 +102,12 @@ def load_recordings(
     if keys is not None:
         with in_file(path):
             arrays = _chosen(arrays, keys)
-    _require_keys(path, arrays)
+    if "lead_field" in arrays:
+        raise ValueError(
+            f"{path} has a `lead_field`, and a study fits spectra of regions: leave it out if `psd` is of "
+            "regions, or fit sensors by rj.fit with rj.inference.AtSensors."
+        )
+    require_keys(path, arrays, NEEDED, OPTIONAL)
     with in_file(path):
         return _recordings(arrays, normalisation)
 
@@ -106,36 +120,11 @@ def _chosen(arrays: dict[str, np.ndarray], keys: Mapping[str, str | None]) -> di
 
 def _recordings(arrays: dict[str, np.ndarray], normalisation: str) -> Recordings:
     frequencies = _increasing(vector("frequencies", arrays["frequencies"]))
-    psd = _stack("psd", arrays["psd"])
-    weights = _stack("weights", arrays["weights"])
+    psd = stack("psd", arrays["psd"])
     people, nodes = psd.shape[0], psd.shape[1]
     _require_psd(psd, len(frequencies))
-    lengths = _stack("lengths", arrays["lengths"]) if "lengths" in arrays else None
-    centres = numbers("centres", arrays["centres"]) if "centres" in arrays else None
-    labels = texts("labels", arrays["labels"]) if "labels" in arrays else None
-    connectomes = tuple(
-        _connectome(
-            person,
-            _of_person("weights", weights, person, people, nodes),
-            None if lengths is None else _of_person("lengths", lengths, person, people, nodes),
-            labels,
-            centres,
-            normalisation,
-        )
-        for person in range(people)
-    )
-    return Recordings(frequencies, np.swapaxes(psd, 1, 2), connectomes)
-
-
-def _require_keys(path: Any, arrays: dict[str, np.ndarray]) -> None:
-    missing = [key for key in NEEDED if key not in arrays]
-    unknown = [key for key in arrays if key not in NEEDED + OPTIONAL]
-    if missing or unknown:
-        raise ValueError(
-            f"{path} has the keys {sorted(arrays)}; needed are {list(NEEDED)}, optional "
-            f"{list(OPTIONAL)}. Missing: {missing or 'none'}; unknown: {unknown or 'none'}. Say what is called "
-            "otherwise, as keys={'weights': 'sc_individual'}; what is not named is left out then."
-        )
+    connectomes = connectomes_of(arrays, people, nodes, normalisation, "psd")
+    return Recordings(frequencies, np.swapaxes(psd, 1, 2), connectomes, maps_in(arrays, nodes))
 
 
 def _increasing(frequencies: np.ndarray) -> np.ndarray:
@@ -148,14 +137,6 @@ def _increasing(frequencies: np.ndarray) -> np.ndarray:
     ):
         raise ValueError("`frequencies` must be finite, above zero and increasing, in Hz.")
     return frequencies
-
-
-def _stack(name: str, array: np.ndarray) -> np.ndarray:
-    """One person's array with a leading axis of one; many people's as it is."""
-    if array.ndim not in (2, 3) or not array.size:
-        raise ValueError(f"`{name}` must have 2 or 3 axes and be filled, got shape {array.shape}.")
-    array = numbers(name, array)
-    return array if array.ndim == 3 else array[None]
 
 
 def _require_psd(psd: np.ndarray, bins: int) -> None:
@@ -171,21 +152,3 @@ def _require_psd(psd: np.ndarray, bins: int) -> None:
             f"`psd` must be finite and above zero (power per hertz, not decibel): {int(bad.sum())} entries "
             f"are not, the first at (person, node, bin) {first}."
         )
-
-
-def _of_person(name: str, array: np.ndarray, person: int, people: int, nodes: int) -> np.ndarray:
-    if array.shape[0] not in (1, people) or array.shape[1:] != (nodes, nodes):
-        raise ValueError(
-            f"`{name}` must be ({nodes}, {nodes}) or ({people}, {nodes}, {nodes}) as `psd` has {people} "
-            f"people and {nodes} regions, got {array.shape}."
-        )
-    return array[person if array.shape[0] > 1 else 0]
-
-
-def _connectome(person: int, *parts: Any) -> Connectome:
-    try:
-        return assembled(*parts, whose=f" of person {person}")
-    except ValueError as error:
-        if f"of person {person}" in str(error):
-            raise
-        raise ValueError(f"person {person}: {error}") from error

@@ -114,6 +114,7 @@ def simulation_based_calibration(
     method: Method | None = None,
     route: Route | None = None,
     sampling: Mapping[str, Any] | None = None,
+    dispersion: float | int | str = 1,
     show_progress: bool = True,
 ) -> Calibration:
     """Make `sets` data sets from the prior, infer each, and rank the truth among `draws` draws.
@@ -122,7 +123,8 @@ def simulation_based_calibration(
     are drawn from the stable part of the prior, which is the prior that a fit sees. `sampler` "laplace" fits each
     set (`starts`, `method`, `route` as in `rj.fit`) and takes the normal posterior; "nuts" samples from there,
     with the settings `sampling` (draws, warmup, chains...), and keeps `draws` of all, evenly spaced. A data set
-    without posterior says why in `status` and is left out.
+    without posterior says why in `status` and is left out. The data are drawn from the likelihood, whose
+    `dispersion` is 1; "auto" shows what it costs to estimate it, as `rj.inference.laplace` does otherwise.
 
     Raises `ValueError` for a loss that is no likelihood, a parameter without prior, and a prior of which less than
     a twentieth is stable.
@@ -158,7 +160,7 @@ def simulation_based_calibration(
         show_progress=show_progress,
         name="data sets",
     )
-    posterior = laplace(models, free, losses, fitted, route=route)
+    posterior = laplace(models, free, losses, fitted, route=route, dispersion=dispersion)
     if sampler == "laplace":
         vectors, status = _normal_draws(posterior, drawing, draws), posterior.status
         # A fit that failed has no posterior, whatever its last point.

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosetta_jax._types import Bool, Float, Int
+from rosetta_jax.inference.dispersion import in_words
 from rosetta_jax.inference.inference_data import inference_data
 from rosetta_jax.inference.laplace import TOLD, drawn_values
 from rosetta_jax.inference.problem import Problem
@@ -65,8 +66,13 @@ class Draws(eqx.Module):
         return found
 
     @property
+    def dispersion(self) -> Float[np.ndarray, " vectors"]:
+        """What the deviance of each vector was divided by."""
+        return np.array(self.metadata.get("dispersion", np.ones(len(self.status))), float)
+
+    @property
     def message(self) -> str:
-        """How the chains ended, in plain words."""
+        """How the chains ended, and what deviances were divided by, in plain words."""
         people, failed = len(self.status), int((~np.isfinite(self.r_hat).all(axis=1)).sum())
         apart = int((self.status == Status.not_converged).sum())
         largest = np.max(self.r_hat[np.isfinite(self.r_hat)], initial=1.0)
@@ -76,6 +82,7 @@ class Draws(eqx.Module):
         if self.diverging.any():
             share = f"{self.diverging.mean():.1%} of trajectories were stopped"
             words.append(f"{share}, most often by the edge of the stable region")
+        words.append(in_words(self.dispersion))
         return "; ".join(words) + "."
 
     def interval(self, level: float = 0.95) -> dict[str, np.ndarray]:

@@ -26,8 +26,9 @@ class EvokedLoss(Loss):
     where a lead field has no unit; "shape" the mean over sensors of $1 - \cos(p_i, y_i)$, a factor each.
 
     By theory the response is that to first order (`rj.linear.evoked_response`), by `rj.Simulated` that of a march
-    from rest (`rj.evoked`), whose `dt` must divide the times. Raises `ValueError` for shapes that differ, times
-    before the stimulus, sensors that are flat, and `sd` with another comparison than "level".
+    from rest (`rj.evoked`), whose `dt` must divide the times. Where the recording was filtered, `low_pass` (Hz)
+    says what theory need not compute: it costs one solve a frequency. Raises `ValueError` for shapes that differ,
+    times before the stimulus, sensors that are flat, and `sd` with another comparison than "level".
     """
 
     measured: Float[Array, "time sensors"]
@@ -35,6 +36,7 @@ class EvokedLoss(Loss):
     weight: Scalar
     times: tuple[float, ...] = eqx.field(static=True)
     compare: str = eqx.field(static=True)
+    low_pass: float | None = eqx.field(static=True)
 
     def __init__(
         self,
@@ -43,12 +45,14 @@ class EvokedLoss(Loss):
         compare: str = "pattern",
         sd: Any = None,
         weight: Any = 1.0,
+        low_pass: float | None = None,
     ):
         self.measured = _checks.finite("measured", _checks.as_float_array(measured, "measured"))
         self.compare = _checks.one_of("compare", compare, EVOKED_COMPARISONS)
         self.times = _as_times(times, self.measured.shape)
         self.sd = _as_sd(sd, self.compare, self.measured.shape[1])
         self.weight = _checks.non_negative("weight", _checks.as_float_array(weight, "weight"))
+        self.low_pass = None if low_pass is None else _checks.known("low_pass", low_pass, "Hz")
         if self.compare != "level":
             _require_moving(self.measured, self.compare)
 
@@ -58,8 +62,8 @@ class EvokedLoss(Loss):
 
     def predicted(self, prediction: Prediction) -> Float[Array, "time sensors"]:
         """What is compared with `measured`."""
-        found = prediction.evoked(np.array(self.times))
-        _require_same(found.shape[1], self.measured.shape[1])
+        found = prediction.evoked(np.array(self.times), self.low_pass)
+        self._require_same(found.shape[1])
         return found
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
@@ -69,6 +73,14 @@ class EvokedLoss(Loss):
         axis, share = (None, 2) if self.compare == "pattern" else (0, 2 * found.shape[1])
         difference = _unit(found, axis) - _unit(self.measured, axis)
         return jnp.sqrt(self.weight / share) * difference.reshape(-1)
+
+    def _require_same(self, predicted: int) -> None:
+        measured = self.measured.shape[1]
+        if predicted != measured:
+            raise ValueError(
+                f"`measured` has {measured} time courses and the prediction {predicted}: they must be of the same "
+                "regions, or of the same sensors within rj.inference.AtSensors."
+            )
 
 
 def cosine(measured: Any, predicted: Any) -> Float[np.ndarray, " sensors"]:
@@ -107,9 +119,6 @@ def _as_times(times: Any, shape: tuple[int, ...]) -> tuple[float, ...]:
     return tuple(float(time) for time in given)
 
 
-_LONGEST = 30.0
-
-
 def _as_sd(sd: Any, compare: str, sensors: int) -> Array:
     if compare != "level":
         if sd is not None:
@@ -123,14 +132,6 @@ def _as_sd(sd: Any, compare: str, sensors: int) -> Array:
     if array.shape not in ((), (sensors,)):
         raise ValueError(f"`sd` must be one number or ({sensors},), got shape {array.shape}.")
     return array if array.ndim == 0 else array[None]
-
-
-def _require_same(predicted: int, measured: int) -> None:
-    if predicted != measured:
-        raise ValueError(
-            f"`measured` has {measured} time courses and the prediction {predicted}: they must be of the same "
-            "regions, or of the same sensors within rj.inference.AtSensors."
-        )
 
 
 def _require_moving(measured: Array, compare: str) -> None:

@@ -5,8 +5,10 @@ plain coordinates $\hat u$, Fisher's information is $J^T J$ and
 
 .. math::  u \sim N(\hat u, \Lambda^{-1}), \qquad \Lambda = J^T J + \mathrm{diag}(\text{has a prior})
 
-since each prior is a standard normal of u. A direction in which the posterior is as wide as the prior was not
-told by the data: sloppy (Gutenkunst et al., PLoS Comput. Biol. 3, e189, 2007).
+since each prior is a standard normal of u. Where no parameters fit, the information is divided by the dispersion
+(`rosetta_jax.inference.dispersion`), or the widths would be those of a model that is right. A direction in which
+the posterior is as wide as the prior was not told by the data: sloppy (Gutenkunst et al., PLoS Comput. Biol. 3,
+e189, 2007).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,12 +21,19 @@ import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Int, PRNGKeyArray
+from rosetta_jax.inference.dispersion import (
+    checked_dispersion,
+    data_count,
+    estimated_dispersion,
+    in_words,
+)
 from rosetta_jax.inference.fit import FitResult, best_vectors
 from rosetta_jax.inference.losses import Loss
 from rosetta_jax.inference.problem import Problem, problem
 from rosetta_jax.inference.route import Model, Route
+from rosetta_jax.inference.sloppy import sloppy_directions
 from rosetta_jax.priors import FreeParameter
-from rosetta_jax.results import Status
+from rosetta_jax.results import Status, summarise
 
 # A posterior no narrower than this share of its prior tells nothing; beyond this width without a prior it is open.
 TOLD, OPEN = 0.8, 3.0
@@ -34,7 +43,8 @@ class Posterior(eqx.Module):
     """A normal posterior of plain coordinates, one a person (one in all where they were pooled).
 
     `mean` (vectors, size), `covariance` (vectors, size, size), NaN where the fit failed or a direction has neither
-    data nor prior; `status` (vectors,); `names` (size,), the path of each coordinate; `has_prior` (size,).
+    data nor prior; `status` (vectors,); `names` (size,), the path of each coordinate; `has_prior` (size,);
+    `dispersion` (vectors,), what the deviance was divided by.
     """
 
     mean: Float[np.ndarray, "vectors size"]
@@ -43,6 +53,12 @@ class Posterior(eqx.Module):
     names: tuple[str, ...]
     has_prior: np.ndarray
     asked: Problem
+    dispersion: Float[np.ndarray, " vectors"]
+
+    @property
+    def message(self) -> str:
+        """How the fits ended and what their deviances were divided by, in plain words."""
+        return f"{summarise(self.status).rstrip('.')}; {in_words(self.dispersion)}."
 
     @property
     def widths(self) -> Float[np.ndarray, "vectors size"]:
@@ -63,8 +79,19 @@ class Posterior(eqx.Module):
             found.append(tuple(dict.fromkeys(loose)))
         return found
 
+    @property
+    def sloppy(self) -> list[list[tuple[float, dict[str, float]]]]:
+        """The combinations of shared parameters that these data do not tell, of each vector, widest first.
+
+        Each is the share of the prior's width that is left (of a parameter without a prior its width in plain
+        coordinates), and the weight of each parameter in units of its prior's width: of opposite signs where only
+        a product is told, of the same where only a ratio. `untold` names parameters that are open by themselves.
+        """
+        limit = np.where(self.has_prior, TOLD, OPEN)
+        return [sloppy_directions(each, self.names, limit) for each in self.covariance]
+
     def sloppiest(self, vector: int = 0, count: int = 3) -> list[tuple[float, dict[str, float]]]:
-        """The `count` widest directions of the posterior: width, and shares of coordinates in its square."""
+        """The `count` widest directions, told or not, regions by themselves: width, and shares in its square."""
         values, directions = np.linalg.eigh(self.covariance[vector])
         found = []
         for number in range(1, min(count, values.size) + 1):
@@ -107,6 +134,7 @@ def laplace(
     *,
     route: Route | None = None,
     pooled: bool = False,
+    dispersion: float | int | str = "auto",
 ) -> Posterior:
     r"""The posterior about a fit, from Fisher's information.
 
@@ -115,16 +143,28 @@ def laplace(
     a deviance: `rj.inference.WhittleLoss`, `FisherLoss` or a sum of such; of a mere distance the widths mean
     nothing. `Posterior.untold` names the parameters that the data leave as wide as their prior.
 
-    Raises `ValueError` where `result` holds other numbers of people or parameters.
+    The deviance is divided by a `dispersion`: "auto" estimates it of each person, deviance over degrees of freedom
+    and at least 1 (`rosetta_jax.inference.dispersion`, also for what it does not see), since hardly a model of a
+    brain fits to the noise, and then the likelihood's own widths are far too small; of data that the model made it
+    is about 1. Give 1 for the likelihood as it is. The mean stays that of the fit; where the dispersion is large
+    and priors matter, fit once more with it as `prior_weight`, which finds the mode of this posterior.
+
+    Raises `ValueError` where `result` holds other numbers of people or parameters, and for a wrong `dispersion`.
     """
+    given = checked_dispersion(dispersion)
     asked = problem(model, free, loss, jax.random.key(0), route, 1.0, pooled)
     size = asked.parameters.size
     mean = best_vectors(asked, "result", result)
     prior = asked.parameters.informative
     # Pooled residuals are a mean over people, where their likelihoods multiply.
     times = len(asked.models) if pooled else 1
-    information, status = _information(asked, jnp.asarray(mean), times)
-    precision = information + np.diag(prior.astype(float))
+    information, deviance, status = _information(asked, jnp.asarray(mean), times)
+    if given is None:
+        count = _counts(asked)
+        found = estimated_dispersion(deviance, information, prior.astype(float), count)
+    else:
+        found = np.full(len(mean), given)
+    precision = information / found[:, None, None] + np.diag(prior.astype(float))
     good = np.isfinite(result.losses) & (status == Status.ok)
     covariance = np.stack(
         [
@@ -133,29 +173,41 @@ def laplace(
         ]
     )
     names = asked.parameters.coordinate_names
-    return Posterior(mean, covariance, status, names, prior, asked)
+    return Posterior(mean, covariance, status, names, prior, asked, found)
+
+
+def _counts(asked: Problem) -> Float[np.ndarray, " vectors"]:
+    """How many data the deviance of each vector is made of."""
+    parameters, losses = asked.parameters, asked.losses
+    one = jax.tree.map(lambda leaf: leaf[0], asked.data)
+    vector = jax.ShapeDtypeStruct((parameters.size,), jnp.result_type(float))
+    residuals = jax.eval_shape(asked.objective.residuals, vector, one).size - parameters.size
+    groups = [losses] if asked.vectors == 1 else [[loss] for loss in losses]
+    return np.array([data_count(group, residuals) for group in groups])
 
 
 def _information(
     asked: Problem, vectors: Float[Array, "vectors size"], times: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fisher's information of each vector, without the prior, and the status there."""
-    prior = jnp.asarray(asked.parameters.informative, vectors.dtype)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fisher's information and the deviance of each vector, without the prior, and the status there."""
+    size = asked.parameters.size
+
+    def residuals(vector: Array, data: Any) -> tuple[Array, Array]:
+        # The objective ends with the prior's own residuals, of weight 1.
+        found = asked.objective.residuals(vector, data)[:-size]
+        return found, found
 
     @jax.jit
-    def found(vectors: Array, data: Any) -> tuple[Array, Array]:
-        def one(part: tuple[Array, Any]) -> tuple[Array, Array]:
-            vector, data = part
-            slopes = jax.jacfwd(asked.objective.residuals)(vector, data)
-            # The objective ends with the prior's own residuals, of weight 1.
-            return times * (slopes.T @ slopes - jnp.diag(prior)), asked.objective.status(
-                vector, data
-            )
+    def found(vectors: Array, data: Any) -> tuple[Array, Array, Array]:
+        def one(part: tuple[Array, Any]) -> tuple[Array, Array, Array]:
+            slopes, residual = jax.jacfwd(residuals, has_aux=True)(*part)
+            status = asked.objective.status(*part)
+            return times * (slopes.T @ slopes), times * (residual @ residual), status
 
         return jax.lax.map(one, (vectors, data))
 
-    information, status = found(vectors, asked.data)
-    return np.asarray(information), np.asarray(status, dtype=np.int32)
+    information, deviance, status = (np.asarray(each) for each in found(vectors, asked.data))
+    return information, deviance, status.astype(np.int32)
 
 
 def _inverse(precision: np.ndarray) -> np.ndarray:

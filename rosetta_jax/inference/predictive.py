@@ -25,7 +25,6 @@ from rosetta_jax._types import Array, Float, Int, PRNGKeyArray
 from rosetta_jax.inference.draws import Draws
 from rosetta_jax.inference.laplace import Posterior
 from rosetta_jax.inference.losses import Loss
-from rosetta_jax.inference.problem import Problem
 from rosetta_jax.inference.replication import expected, parts_of, replicated, require_likelihood
 from rosetta_jax.inference.route import Model, Route
 from rosetta_jax.inference.theory import Theory
@@ -106,7 +105,7 @@ def posterior_predictive(
     number = _checks.whole("number", number)
     asked = posterior.asked
     models = _given("model", model, asked.models if asked else None)
-    losses = _given("loss", loss, _losses(asked) if asked else None)
+    losses = _given("loss", loss, asked.losses if asked else None)
     route = route or (asked.route if asked else Theory())
     choose, scatter = jax.random.split(key)
     values = _chosen(posterior, choose, number)
@@ -144,14 +143,6 @@ def _given(name: str, value: Any, fitted: list[Any] | None) -> list[Any]:
     if fitted is None:
         raise ValueError(f"`posterior` was loaded without its `{name}`: give what was fitted.")
     return fitted
-
-
-def _losses(asked: Problem) -> list[Loss]:
-    """The losses that were fitted, one a person."""
-    each = [
-        jax.tree.map(lambda leaf, at=at: leaf[at], asked.people) for at in range(len(asked.models))
-    ]
-    return [eqx.combine(data, asked.static)[1] for data in each]
 
 
 def _require_one(loss: Any) -> None:

@@ -43,6 +43,15 @@ class Problem(NamedTuple):
     paths: PRNGKeyArray
     vectors: int
 
+    @property
+    def losses(self) -> list[Loss]:
+        """The loss of each person."""
+        each = [
+            jax.tree.map(lambda leaf, at=at: leaf[at], self.people)
+            for at in range(len(self.models))
+        ]
+        return [eqx.combine(data, self.static)[1] for data in each]
+
     def values(self, vectors: Float[np.ndarray, "vectors size"]) -> dict[str, np.ndarray]:
         """The parameters of every person, by path, at one vector each or at the one of all."""
         # Also where people share a vector: links are those of their own.

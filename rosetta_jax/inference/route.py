@@ -40,12 +40,27 @@ class Prediction(abc.ABC):
         """Functional connectivity, (nodes, nodes), of all frequencies or a band (Hz)."""
 
     @abc.abstractmethod
+    def lagged(
+        self, lags: tuple[float, ...], band: tuple[float, float] | None
+    ) -> Float[Array, "lags nodes nodes"]:
+        """Correlations at lags (s), [lag, later, earlier], by the standard deviations at lag zero."""
+
+    @abc.abstractmethod
     def bold(self) -> "Prediction":
         """The same of the BOLD signal, a fraction of that at rest; raises `ValueError` where there is none."""
 
     @abc.abstractmethod
-    def evoked(self, times: np.ndarray) -> Float[Array, "time nodes"]:
-        """What drive and field add to the signal at rest at `times` (s); raises `ValueError` without either."""
+    def evoked(self, times: np.ndarray, low_pass: float | None) -> Float[Array, "time nodes"]:
+        """What drive and field add to the signal at rest at `times` (s); raises `ValueError` without either.
+
+        Above `low_pass` (Hz, None: all frequencies count) nothing was recorded, and theory need not look.
+        """
+
+    @abc.abstractmethod
+    def evoked_by_site(
+        self, times: np.ndarray, low_pass: float | None
+    ) -> Float[Array, "time sensors nodes"]:
+        """What the drive and field of each region alone evoke; raises `ValueError` where they do not add up."""
 
     @abc.abstractmethod
     def dynamics(self, window: float, step: float | None, bins: int) -> Float[Array, " bins"]:
@@ -98,11 +113,21 @@ class CurvePrediction(Prediction):
     def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
         raise ValueError("a curve without a brain predicts no connectivity: leave that loss out.")
 
+    def lagged(
+        self, lags: tuple[float, ...], band: tuple[float, float] | None
+    ) -> Float[Array, "lags nodes nodes"]:
+        return self.connectivity(band)[None]
+
     def bold(self) -> Prediction:
         raise ValueError("a curve without a brain has no BOLD signal: compare it with the signal.")
 
-    def evoked(self, times: np.ndarray) -> Float[Array, "time nodes"]:
+    def evoked(self, times: np.ndarray, low_pass: float | None) -> Float[Array, "time nodes"]:
         raise ValueError("a curve without a brain answers no stimulus: leave that loss out.")
+
+    def evoked_by_site(
+        self, times: np.ndarray, low_pass: float | None
+    ) -> Float[Array, "time sensors nodes"]:
+        return self.evoked(times, low_pass)[:, :, None]
 
     def dynamics(self, window: float, step: float | None, bins: int) -> Float[Array, " bins"]:
         raise ValueError("a curve without a brain has no connectivity: leave that loss out.")

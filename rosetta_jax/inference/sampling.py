@@ -4,9 +4,10 @@ In plain coordinates every prior is a standard normal of u, and a loss that is a
 
 .. math::  -\ln p(u \mid \text{data}) = U(u) = \tfrac12 D(u) + \tfrac12 u^T u + \text{const}
 
-the potential of a particle, whose trajectories propose far points that are accepted at their weight. Outside of
-the stable region there is no prediction: U is infinite there, which refuses every step across. The no-U-turn
-sampler (NUTS) chooses how far to go; it is that of numpyro, an extra.
+the potential of a particle, whose trajectories propose far points that are accepted at their weight; with a
+dispersion $D/\varphi$ takes the place of D (`rosetta_jax.inference.dispersion`). Outside of the stable region
+there is no prediction: U is infinite there, which refuses every step across. The no-U-turn sampler (NUTS) chooses
+how far to go; it is that of numpyro, an extra.
 
 Source: Hoffman and Gelman, J. Mach. Learn. Res. 15, 1593, 2014.
 """
@@ -24,6 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Int, PRNGKeyArray, PyTree, Scalar
+from rosetta_jax.inference.dispersion import AUTO, checked_dispersion
 from rosetta_jax.inference.draws import R_HAT, Draws, values_of
 from rosetta_jax.inference.fit import FitResult
 from rosetta_jax.inference.inference_data import told
@@ -54,6 +56,7 @@ def nuts(
     acceptance: float = 0.8,
     deepest: int = 8,
     derivative: str = "reverse",
+    dispersion: float | int | str = "auto",
     show_progress: bool = True,
 ) -> Draws:
     r"""Draw from the posterior of the `free` parameters of a model, or of one a person.
@@ -64,7 +67,9 @@ def nuts(
     `warmup` adapts the length of steps alone; without, they begin at draws from the prior, and the metric is
     adapted, too, which takes more. Trajectories aim at a mean `acceptance` and make at most
     $2^{\mathrm{deepest}}$ steps; `derivative` is "reverse", or "forward", whose memory does not grow with a
-    simulation. People and chains are lanes of one program, on a CPU one after the other.
+    simulation. Deviances are divided by a `dispersion`: "auto" takes that of the `start` (of a fit as
+    `rj.inference.laplace` estimates it), and 1, the likelihood as it is, without one. People and chains are lanes
+    of one program, on a CPU one after the other.
 
     Returns `Draws`; a person without a stable start says why in `status`, and one whose chains have not met is
     `not_converged`. Divergences count trajectories that were stopped, most often by the edge of the stable region,
@@ -77,14 +82,21 @@ def nuts(
     key = jax.random.key(0) if key is None else key
     asked = problem(model, free, loss, key, route, 1.0, pooled)
     _require_priors(asked)
-    middle = _middle(asked, start, model, free, loss, route, pooled)
+    given = checked_dispersion(dispersion)
+    if isinstance(start, FitResult):
+        start = laplace(
+            model, free, loss, start, route=route, pooled=pooled, dispersion=given or AUTO
+        )
+    middle = _middle(asked, start)
+    divided = _dispersions(asked, start, given)
     # Pooled residuals are a mean over people, where their likelihoods multiply.
     times = len(asked.models) if pooled else 1
     known = _potential(asked.objective, times, asked.parameters.size, derivative)
-    lanes = _Lanes(asked, known, (counts[0], counts[1], chains), acceptance, deepest)
+    lanes = _Lanes(asked, known, (counts[0], counts[1], chains), acceptance, deepest, divided)
     with threadpool_limits(1, user_api="blas"):
         run = lanes.run(jax.random.fold_in(key, 1), middle, show_progress)
     more = {"warmup": warmup, "pooled": pooled, "route": str(asked.route)}
+    more["dispersion"] = divided.tolist()
     return _drawn(asked, run, chains, more)
 
 
@@ -108,7 +120,16 @@ class _Middle(eqx.Module):
     metric: Float[Array, "vectors size size"] | None
 
 
-def _middle(asked: Problem, start: FitResult | Posterior | None, *settings: Any) -> _Middle:
+def _dispersions(
+    asked: Problem, start: Posterior | None, given: float | None
+) -> Float[np.ndarray, " vectors"]:
+    """What the deviance of each vector is divided by."""
+    if given is not None or start is None:
+        return np.full(asked.vectors, given or 1.0)
+    return np.where(np.isfinite(start.dispersion), start.dispersion, 1.0)
+
+
+def _middle(asked: Problem, start: Posterior | None) -> _Middle:
     size, vectors = asked.parameters.size, asked.vectors
     unit = np.broadcast_to(np.eye(size), (vectors, size, size))
     dtype = jnp.result_type(float)
@@ -116,9 +137,6 @@ def _middle(asked: Problem, start: FitResult | Posterior | None, *settings: Any)
         present = [asked.parameters.vector(model) for model in asked.models[:vectors]]
         centre = jnp.stack(present).astype(dtype)
         return _Middle(jnp.zeros_like(centre), jnp.asarray(unit, dtype), centre, None)
-    if isinstance(start, FitResult):
-        model, free, loss, route, pooled = settings
-        start = laplace(model, free, loss, start, route=route, pooled=pooled)
     _checks.instance("start", start, Posterior, "a FitResult or a Posterior")
     if start.mean.shape != (vectors, size):
         raise ValueError(
@@ -137,21 +155,22 @@ def _middle(asked: Problem, start: FitResult | Posterior | None, *settings: Any)
 _DERIVATIVES: dict[str, Callable[..., Any]] = {"reverse": jax.grad, "forward": jax.jacfwd}
 
 
-# The potential, its slope, and whether there is a prediction, of a vector and data.
+# The potential, its slope, and whether there is a prediction, of a vector, and of data with their dispersion.
 _Known = Callable[[Array, PyTree], tuple[Scalar, Array, Int[Array, ""]]]
 
 
 def _potential(objective: Objective, times: int, size: int, derivative: str) -> _Known:
-    """Half the deviance and half of $u^2$; infinite, of no slope, where there is no prediction."""
+    """Half the deviance over its dispersion and half of $u^2$; infinite, of no slope, without a prediction."""
 
     def inside(vector: Array, data: PyTree) -> tuple[Scalar, Scalar]:
+        data, dispersion = data
         # The objective ends with the prior's own residuals, of weight 1.
         residual = objective.residuals(vector, data)[:-size]
-        value = (times * (residual @ residual) + vector @ vector) / 2
+        value = (times * (residual @ residual) / dispersion + vector @ vector) / 2
         return value, value
 
     def known(vector: Array, data: PyTree) -> tuple[Scalar, Array, Int[Array, ""]]:
-        status = objective.status(vector, data).astype(jnp.int32)
+        status = objective.status(vector, data[0]).astype(jnp.int32)
 
         def found() -> tuple[Scalar, Array]:
             slope, value = _DERIVATIVES[derivative](inside, has_aux=True)(vector, data)
@@ -209,7 +228,9 @@ class _Lanes:
         counts: tuple[int, int, int],
         acceptance: float,
         deepest: int,
+        dispersion: Float[np.ndarray, " vectors"],
     ):
+        self._data = asked.data, jnp.asarray(dispersion, jnp.result_type(float))
         self._asked, self._known, self._potential = asked, known, _with_slope(known)
         self._draws, self._warmup, self._chains = counts
         self._block = -(-(self._draws + self._warmup) // _BLOCKS)
@@ -227,7 +248,7 @@ class _Lanes:
 
     def run(self, key: PRNGKeyArray, middle: _Middle, show_progress: bool) -> _Run:
         """All draws of all lanes, those of the warm-up left out."""
-        data, blocks = self._asked.data, []
+        data, blocks = self._data, []
         keys = jax.random.split(key, self._which.size)
         began = time.perf_counter()
         # What the sampler does within mixes its own precisions and ranks.

@@ -152,13 +152,31 @@ class SeriesPrediction(Prediction):
 
         return jnp.mean(jax.vmap(correlation)(self.series), axis=0)
 
+    def lagged(
+        self, lags: tuple[float, ...], band: tuple[float, float] | None
+    ) -> Float[Array, "lags nodes nodes"]:
+        def correlation(signal: Float[Array, "time nodes"]) -> Float[Array, "lags nodes nodes"]:
+            return observe.lagged_correlations(
+                signal, self._interval, lags, band=band, segment=self._route.segment
+            )
+
+        return jnp.mean(jax.vmap(correlation)(self.series), axis=0)
+
     def bold(self) -> Prediction:
         return self
 
-    def evoked(self, times: np.ndarray) -> Float[Array, "time nodes"]:
+    def evoked(self, times: np.ndarray, low_pass: float | None) -> Float[Array, "time nodes"]:
         found = evoked(self._network, times, self._route.dt)
         # Without a point of rest there is nothing that it would be a response of.
         return jnp.where(found.status == Status.ok, found.signal, jnp.nan)
+
+    def evoked_by_site(
+        self, times: np.ndarray, low_pass: float | None
+    ) -> Float[Array, "time sensors nodes"]:
+        raise ValueError(
+            "a march is not linear in what drives it: fit rj.inference.SitesLoss by rj.Theory(), and go on from "
+            "there by simulation with an EvokedLoss."
+        )
 
     def dynamics(self, window: float, step: float | None, bins: int) -> Float[Array, " bins"]:
         def share(series: Float[Array, "time nodes"]) -> Float[Array, " bins"]:
@@ -182,8 +200,8 @@ class SensorSeries(SeriesPrediction):
         super().__init__(of._network, of._route, series, of._interval)
         self._of, self._lead_field = of, lead_field
 
-    def evoked(self, times: np.ndarray) -> Float[Array, "time nodes"]:
-        return self._lead_field.sensors(self._of.evoked(times))
+    def evoked(self, times: np.ndarray, low_pass: float | None) -> Float[Array, "time nodes"]:
+        return self._lead_field.sensors(self._of.evoked(times, low_pass))
 
     def bold(self) -> Prediction:
         raise ValueError("BOLD is not seen through a lead field: give that loss without AtSensors.")

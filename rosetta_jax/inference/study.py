@@ -3,8 +3,8 @@
 On the same bins, people, objective, starts and budget: 1/f; a curve without a brain of as many numbers as
 the model; one of fewer; the model itself refitted without coupling (gain 0); and the person's own mean
 spectrum, which is the ceiling of every model with the same curve in all regions. Where parameters vary by
-region the curve's do so too, the model with shared parameters is one of the baselines, and where bins are left
-out so is the interpolation of the others.
+region, each on its own or linear in cortical maps, the curve's do so too, the model with shared parameters is
+one of the baselines, and where bins are left out so is the interpolation of the others.
 """
 
 import re
@@ -25,6 +25,7 @@ from rosetta_jax._types import Array, Float, Int, PRNGKeyArray, Spectrum
 from rosetta_jax.data import Recordings
 from rosetta_jax.inference.curves import Curve, PowerLaw, PowerLawAndGaussian, TwoLorentzians
 from rosetta_jax.inference.fit import FitResult, fit
+from rosetta_jax.inference.freeing import alike
 from rosetta_jax.inference.judgement import Judgement, Scores, judgement, scores
 from rosetta_jax.inference.losses import SpectrumLoss
 from rosetta_jax.inference.measures import paired_difference
@@ -34,6 +35,8 @@ from rosetta_jax.inference.theory import Theory
 from rosetta_jax.network import Network
 from rosetta_jax.optimise import GradientDescent, LevenbergMarquardt, Method
 from rosetta_jax.parameters import FreeParameters, replace
+from rosetta_jax.priors import FreeParameter
+from rosetta_jax.regional import LinearIn, linear_in
 from rosetta_jax.results import Status
 
 BASELINES: dict[str, type[Curve]] = {
@@ -43,6 +46,8 @@ BASELINES: dict[str, type[Curve]] = {
 }
 # What of the best curve varies by region where three numbers of the model do.
 _REGIONAL = ("exponent", "first_height", "first_peak")
+BY_REGION = "two Lorentzians and 1/f by region"
+IN_MAPS = "two Lorentzians and 1/f in the same maps"
 
 
 class Scored(eqx.Module):
@@ -79,7 +84,7 @@ class Scored(eqx.Module):
 
 
 class Study(eqx.Module):
-    """The model's score and those of its baselines by name, on what was judged."""
+    """The model's score and those of its baselines by name, on what was judged; `free`, the model's priors."""
 
     recordings: Recordings
     networks: tuple[Network, ...]
@@ -88,6 +93,7 @@ class Study(eqx.Module):
     baselines: dict[str, Scored]
     measured_alpha: Float[np.ndarray, "people nodes"]
     not_fitted: tuple[str, ...] = ()
+    free: dict[str, FreeParameter] = eqx.field(default_factory=dict)
 
     @property
     def interrupted(self) -> bool:
@@ -187,15 +193,17 @@ def study(
         replace(preset.network(connectome), changes or {}) for connectome in recordings.connectomes
     ]
     model = fitting.fitted(networks, preset.free, preset.regional, "network")
-    attempts = _curves(fitting)
+    attempts = _curves(fitting, _maps(preset.free))
     lone = [replace(network, {"gain": 0.0}) for network in networks]
     free = {path: prior for path, prior in preset.free.items() if path not in ("gain", "speed")}
-    attempts["same model at gain 0"] = partial(
-        fitting.fitted, lone, free, preset.regional, "gain 0"
+    attempts["same model at gain 0"] = (
+        partial(fitting.fitted, lone, free, preset.regional, "gain 0")
+        if free
+        else partial(fitting.as_they_are, lone)
     )
-    if settings.width is not None:
+    if settings.width is not None or _maps(preset.free):
         attempts["same model, all regions alike"] = partial(
-            fitting.fitted, networks, preset.free, (), "all regions alike"
+            fitting.fitted, networks, alike(preset.free), (), "all regions alike"
         )
     baselines = _until_interrupted(attempts, model.interrupted)
     not_fitted = tuple(name for name in attempts if name not in baselines)
@@ -204,7 +212,16 @@ def study(
         baselines["interpolation of the fitted bins"] = fitting.judged_as(interpolated)
     baselines["own mean spectrum (ceiling)"] = fitting.judged_as(_own_mean(recordings))
     maps = [judged.alpha(recordings.frequencies, spectra) for spectra in recordings.spectra]
-    return Study(recordings, tuple(networks), judged, model, baselines, np.stack(maps), not_fitted)
+    return Study(
+        recordings,
+        tuple(networks),
+        judged,
+        model,
+        baselines,
+        np.stack(maps),
+        not_fitted,
+        dict(preset.free),
+    )
 
 
 def _until_interrupted(attempts: dict[str, "_Attempt"], interrupted: bool) -> dict[str, Scored]:
@@ -224,18 +241,29 @@ def _until_interrupted(attempts: dict[str, "_Attempt"], interrupted: bool) -> di
 _Attempt = Callable[[], Scored]
 
 
-def _curves(fitting: "_Fitting") -> dict[str, _Attempt]:
-    """Fits of the curves without a brain; where the model is regional, the best of them too."""
+def _curves(fitting: "_Fitting", maps: list[LinearIn]) -> dict[str, _Attempt]:
+    """Fits of the curves without a brain; where the model is regional, the best of them too, in the same way."""
     people, _, nodes = fitting.recordings.spectra.shape
     shared: dict[str, _Attempt] = {
         name: partial(fitting.fitted, [curve()] * people, curve.free(), (), name)
         for name, curve in BASELINES.items()
     }
-    if fitting.settings.width is None:
+    if fitting.settings.width is None and not maps:
         return shared
-    curves = [TwoLorentzians(nodes=nodes)] * people
-    regional = partial(fitting.fitted, curves, TwoLorentzians.free(), _REGIONAL, "curves by region")
-    return shared | {"two Lorentzians and 1/f by region": regional}
+    curves, free = [TwoLorentzians(nodes=nodes)] * people, TwoLorentzians.free()
+    # As many of the curve's numbers as of the model's, each in the maps of one of these.
+    in_maps = dict(zip(_REGIONAL, maps, strict=False))
+    free |= {path: linear_in(of.maps, free[path], of.width) for path, of in in_maps.items()}
+    if fitting.settings.width is None:
+        name, regional = IN_MAPS, ()
+    else:
+        name, regional = BY_REGION, tuple(path for path in _REGIONAL if path not in in_maps)
+    return shared | {name: partial(fitting.fitted, curves, free, regional, "curves by region")}
+
+
+def _maps(free: Mapping[str, FreeParameter]) -> list[LinearIn]:
+    """The parameters that are linear in maps."""
+    return [kind for kind in free.values() if isinstance(kind, LinearIn)]
 
 
 class _Files(eqx.Module):
@@ -287,20 +315,32 @@ class _Fitting(eqx.Module):
             result.metadata["interrupted"] = True
             return self._predicted(models, result, numbers)
 
+    def as_they_are(self, models: list[Model]) -> Scored:
+        """Models of which nothing is free."""
+        return self._judged(self._prepared(models), np.ones(len(models), dtype=bool), None, 0)
+
     def _predicted(self, models: list[Any], result: FitResult, numbers: int) -> Scored:
+        found = [result.model(model, person) for person, model in enumerate(self._prepared(models))]
+        # A start that was never evaluated, after Ctrl-C, is no fit.
+        return self._judged(found, np.isfinite(result.losses), result, numbers)
+
+    def _prepared(self, models: list[Any]) -> list[Model]:
+        return self.settings.route.prepared(models, float(self.recordings.frequencies.max()))
+
+    def _judged(
+        self, models: list[Model], fitted: np.ndarray, result: FitResult | None, numbers: int
+    ) -> Scored:
+        """What models predict, NaN of those that were not fitted."""
         frequencies = jnp.asarray(self.recordings.frequencies, jnp.result_type(float))
         route, key = self.settings.route, jax.random.key(0) if self.key is None else self.key
         statuses, spectra = [], []
-        prepared = route.prepared(models, float(self.recordings.frequencies.max()))
-        for person, model in enumerate(prepared):
-            status, spectrum = _predicted(result.model(model, person), frequencies, route, key)
+        for model, known in zip(models, fitted, strict=True):
+            status, spectrum = _predicted(model, frequencies, route, key)
             statuses.append(int(status))
-            # A start that was never evaluated, after Ctrl-C, is no fit.
-            fitted = np.isfinite(result.losses[person])
-            spectra.append(np.where(fitted, np.asarray(spectrum), np.nan))
+            spectra.append(np.where(known, np.asarray(spectrum), np.nan))
         stable = tuple(
-            status == Status.ok and bool(np.isfinite(result.losses[person]))
-            for person, status in enumerate(statuses)
+            status == Status.ok and bool(known)
+            for status, known in zip(statuses, fitted, strict=True)
         )
         found = np.stack(spectra)
         judged = scores(self.recordings, found, self.judgement)

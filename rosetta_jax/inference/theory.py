@@ -15,12 +15,14 @@ from rosetta_jax.inference.curves import Curve
 from rosetta_jax.inference.route import CurvePrediction, Model, Prediction, Route
 from rosetta_jax.linear import (
     bold_functional_connectivity,
+    bold_lagged_correlations,
     bold_spectrum,
     covariance_of,
     rightmost,
 )
 from rosetta_jax.linear.covariance import correlations
-from rosetta_jax.linear.evoked import evoked_signal, sample_numbers, step_of
+from rosetta_jax.linear.evoked import evoked_by_site, evoked_signal, sample_numbers, step_of
+from rosetta_jax.linear.lagged import AtLags
 from rosetta_jax.linear.spectrum import (
     Linearisation,
     about_fixed_point,
@@ -30,6 +32,7 @@ from rosetta_jax.linear.spectrum import (
 from rosetta_jax.linear.stability import stability
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.observe import LeadField
+from rosetta_jax.observe.lagged import by_zero_lag
 
 # So near to the line that it must not cross, as a share of the margin, the barrier goes over into its tangent.
 _TOLERANCE = 0.02
@@ -93,13 +96,32 @@ class NetworkPrediction(Prediction):
     def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
         return correlations(covariance_of(self._linearisation, band))
 
+    def lagged(
+        self, lags: tuple[float, ...], band: tuple[float, float] | None
+    ) -> Float[Array, "lags nodes nodes"]:
+        return by_zero_lag(AtLags((0.0, *lags))(self._linearisation, band))
+
     def bold(self) -> Prediction:
         return BoldPrediction(self._network, self)
 
-    def evoked(self, times: np.ndarray) -> Float[Array, "time nodes"]:
-        dt = step_of(times)
-        point = self._linearisation.point
-        return evoked_signal(self._network, point, sample_numbers(times, dt), dt, settle=1.0)
+    def evoked(self, times: np.ndarray, low_pass: float | None) -> Float[Array, "time nodes"]:
+        dt, point = step_of(times), self._linearisation.point
+        number = sample_numbers(times, dt)
+        return evoked_signal(self._network, point, number, dt, settle=1.0, low_pass=low_pass)
+
+    def evoked_by_site(
+        self, times: np.ndarray, low_pass: float | None
+    ) -> Float[Array, "time sensors nodes"]:
+        weights = self._network.connectome.weights
+        return self.evoked_by_site_at(jnp.eye(len(weights), dtype=weights.dtype), times, low_pass)
+
+    def evoked_by_site_at(
+        self, matrix: Float[Array, "sensors nodes"], times: np.ndarray, low_pass: float | None
+    ) -> Float[Array, "time sensors nodes"]:
+        """The same as sensors of a lead field's `matrix` record it, without all regions on the way."""
+        dt, point = step_of(times), self._linearisation.point
+        number = sample_numbers(times, dt)
+        return evoked_by_site(self._network, point, number, dt, 1.0, low_pass, matrix)
 
     def dynamics(self, window: float, step: float | None, bins: int) -> Float[Array, " bins"]:
         raise ValueError(
@@ -129,8 +151,19 @@ class SensorPrediction(Prediction):
         matrix = self._lead_field.matrix
         return correlations(matrix @ covariance_of(self._linearisation, band) @ matrix.T)
 
-    def evoked(self, times: np.ndarray) -> Float[Array, "time nodes"]:
-        return self._lead_field.sensors(self._of.evoked(times))
+    def lagged(
+        self, lags: tuple[float, ...], band: tuple[float, float] | None
+    ) -> Float[Array, "lags nodes nodes"]:
+        found, matrix = AtLags((0.0, *lags))(self._linearisation, band), self._lead_field.matrix
+        return by_zero_lag(jnp.einsum("si,lij,rj->lsr", matrix, found, matrix))
+
+    def evoked(self, times: np.ndarray, low_pass: float | None) -> Float[Array, "time nodes"]:
+        return self._lead_field.sensors(self._of.evoked(times, low_pass))
+
+    def evoked_by_site(
+        self, times: np.ndarray, low_pass: float | None
+    ) -> Float[Array, "time sensors nodes"]:
+        return self._of.evoked_by_site_at(self._lead_field.matrix, times, low_pass)
 
     def dynamics(self, window: float, step: float | None, bins: int) -> Float[Array, " bins"]:
         return self._of.dynamics(window, step, bins)
@@ -159,11 +192,21 @@ class BoldPrediction(Prediction):
     def connectivity(self, band: tuple[float, float] | None) -> Pairwise:
         return bold_functional_connectivity(self._network, band=band, check=False).matrix
 
+    def lagged(
+        self, lags: tuple[float, ...], band: tuple[float, float] | None
+    ) -> Float[Array, "lags nodes nodes"]:
+        return bold_lagged_correlations(self._network, lags, band=band, check=False).matrix
+
     def bold(self) -> Prediction:
         return self
 
-    def evoked(self, times: np.ndarray) -> Float[Array, "time nodes"]:
-        return self._of.evoked(times)
+    def evoked(self, times: np.ndarray, low_pass: float | None) -> Float[Array, "time nodes"]:
+        return self._of.evoked(times, low_pass)
+
+    def evoked_by_site(
+        self, times: np.ndarray, low_pass: float | None
+    ) -> Float[Array, "time sensors nodes"]:
+        return self._of.evoked_by_site(times, low_pass)
 
     def dynamics(self, window: float, step: float | None, bins: int) -> Float[Array, " bins"]:
         return self._of.dynamics(window, step, bins)

@@ -3,6 +3,7 @@
 from rosetta_jax.linear.bold import bold_covariance as bold_covariance
 from rosetta_jax.linear.bold import bold_cross_spectrum as bold_cross_spectrum
 from rosetta_jax.linear.bold import bold_functional_connectivity as bold_functional_connectivity
+from rosetta_jax.linear.bold import bold_lagged_correlations as bold_lagged_correlations
 from rosetta_jax.linear.bold import bold_spectrum as bold_spectrum
 from rosetta_jax.linear.covariance import LinearConnectivity as LinearConnectivity
 from rosetta_jax.linear.covariance import covariance as covariance
@@ -13,6 +14,8 @@ from rosetta_jax.linear.evoked import LinearResponse as LinearResponse
 from rosetta_jax.linear.evoked import evoked_response as evoked_response
 from rosetta_jax.linear.fixed_point import FixedPoint as FixedPoint
 from rosetta_jax.linear.fixed_point import fixed_point as fixed_point
+from rosetta_jax.linear.lagged import lagged_correlations as lagged_correlations
+from rosetta_jax.linear.lagged import lagged_covariance as lagged_covariance
 from rosetta_jax.linear.locked import LockedState as LockedState
 from rosetta_jax.linear.locked import locked_stability as locked_stability
 from rosetta_jax.linear.locked import locked_state as locked_state

@@ -10,11 +10,13 @@ activity to BOLD (`rosetta_jax.observe.BalloonWindkessel.transfer`, times its `s
 
 by Gauss's rule between frequencies that resolve the modes of network and vessels alike. $|H|^2$ falls as
 $\omega^{-6}$: beyond 24 times the fastest rate of the vessels, some 12 Hz, it is below $10^{-11}$ of its peak, and
-nothing is counted. Noise must be small enough for both to be linear; sensor noise is not seen.
+nothing is counted. Noise must be small enough for both to be linear; sensor noise is not seen. At a lag $\tau$
+the integrand turns with $e^{i\omega\tau}$ (`rosetta_jax.linear.lagged`).
 """
 
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 
@@ -29,6 +31,7 @@ from rosetta_jax.linear.covariance import (
     required,
     without_sensor,
 )
+from rosetta_jax.linear.lagged import lagged_integral
 from rosetta_jax.linear.spectrum import (
     Linearisation,
     LinearSpectrum,
@@ -39,6 +42,7 @@ from rosetta_jax.linear.spectrum import (
     require_noise,
 )
 from rosetta_jax.network import Network, as_network
+from rosetta_jax.observe.lagged import as_lags, by_zero_lag
 from rosetta_jax.system import Rung
 
 # Edges from the slowest rate of the vessels divided by the first to the fastest times the second.
@@ -86,6 +90,25 @@ def bold_functional_connectivity(
     return correlated(bold_covariance(system, band=band, check=check))
 
 
+def bold_lagged_correlations(
+    system: Network | Rung,
+    lags: Any,
+    *,
+    band: tuple[float, float] | None = None,
+    check: bool = True,
+) -> LinearConnectivity:
+    """The correlations of the BOLD signals at `lags` (s), of all frequencies or a band (Hz): (lags, nodes, nodes).
+
+    Covariances by the standard deviations at lag zero, [lag, later, earlier], as those of
+    `rosetta_jax.linear.lagged_correlations`. Raises `ValueError` as `bold_covariance`.
+    """
+    network = as_network(system)
+    network.vessels()
+    at = _AtLags((0.0, *as_lags(lags)))
+    found = judged_covariance(network, required(network, band), check, at, Network.activity)
+    return LinearConnectivity(by_zero_lag(found.matrix), found.status)
+
+
 def _spectrum(
     system: Network | Rung, frequencies: Any, check: bool, density: Any
 ) -> LinearSpectrum:
@@ -127,12 +150,32 @@ def _cross(linearisation: Linearisation, omega: Float[Array, " frequencies"]) ->
 
 @full_precision
 def _covariance(linearisation: Linearisation, band: tuple[float, float] | None) -> Pairwise:
-    vessels = _edges(linearisation)
-    network = jnp.minimum(edges_of(linearisation), vessels[-1])
-    edges = jnp.sort(jnp.concatenate([network, vessels]))
+    edges = _all_edges(linearisation)
     total = integral(lambda omega: _cross(linearisation, omega), edges, band)
     # Without a steady state there are no edges, and so no panels.
     return jnp.where(jnp.all(jnp.isfinite(edges)), total, jnp.nan)
+
+
+class _AtLags(eqx.Module):
+    """Covariances at lags, as a function that a program is compiled with."""
+
+    lags: tuple[float, ...] = eqx.field(static=True)
+
+    @full_precision
+    def __call__(
+        self, linearisation: Linearisation, band: tuple[float, float] | None
+    ) -> Float[Array, "lags nodes nodes"]:
+        edges = _all_edges(linearisation)
+        lags = jnp.asarray(self.lags, edges.dtype)
+        total = lagged_integral(lambda omega: _cross(linearisation, omega), edges, band, lags)
+        return jnp.where(jnp.all(jnp.isfinite(edges)), total, jnp.nan)
+
+
+def _all_edges(linearisation: Linearisation) -> Float[Array, " edges"]:
+    """Angular frequencies (rad/s) in order that resolve network and vessels alike."""
+    vessels = _edges(linearisation)
+    network = jnp.minimum(edges_of(linearisation), vessels[-1])
+    return jnp.sort(jnp.concatenate([network, vessels]))
 
 
 def _edges(linearisation: Linearisation) -> Float[Array, " edges"]:

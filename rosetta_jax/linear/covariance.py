@@ -20,7 +20,7 @@ import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax._precision import full_precision
-from rosetta_jax._types import Array, Float, Int, Pairwise, Scalar
+from rosetta_jax._types import Array, CrossSpectrum, Float, Int, Pairwise, Scalar
 from rosetta_jax.forcing import WhiteNoise
 from rosetta_jax.linear.blocks import Read
 from rosetta_jax.linear.solves import factorised, inverse
@@ -31,13 +31,13 @@ from rosetta_jax.results import Status, first_failure, status_where
 from rosetta_jax.system import Rung
 
 _HALVINGS = 15
-_GAUSS_NODES, _GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(4)
+GAUSS_NODES, GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(4)
 
 
 class LinearConnectivity(eqx.Module):
-    """A (nodes, nodes) matrix from theory and a status; NaN throughout where that is no success."""
+    """A (nodes, nodes) matrix from theory, or one a lag, and a status; NaN throughout where that is no success."""
 
-    matrix: Pairwise
+    matrix: Float[Array, "*lags nodes nodes"]
     status: Int[Array, ""]
 
 
@@ -91,18 +91,19 @@ def judged_covariance(
     network: Network,
     band: tuple[float, float] | None,
     check: bool,
-    found: Callable[[Linearisation, tuple[float, float] | None], Pairwise],
+    found: Callable[[Linearisation, tuple[float, float] | None], Array],
     read: Read = Network.signal,
 ) -> LinearConnectivity:
-    """A covariance of what is `read`, NaN throughout unless the point is there, stable and finite."""
+    """What is `found` of what is `read`, NaN throughout unless the point is there, stable and finite."""
     linearisation = about_fixed_point(network, read=read)
     status = linearisation.point.status
     if check:
         status = stability(network, linearisation.point).status
+    blank = jax.eval_shape(lambda: found(linearisation, band))
     matrix = jax.lax.cond(
         status == Status.ok,
         lambda: found(linearisation, band),
-        lambda: jnp.full((network.nodes, network.nodes), jnp.nan, linearisation.blocks.A.dtype),
+        lambda: jnp.full(blank.shape, jnp.nan, blank.dtype),
     )
     status = first_failure(status, status_where(~jnp.all(jnp.isfinite(matrix)), Status.non_finite))
     return LinearConnectivity(jnp.where(status == Status.ok, matrix, jnp.nan), status)
@@ -111,17 +112,20 @@ def judged_covariance(
 @full_precision
 def covariance_of(linearisation: Linearisation, band: tuple[float, float] | None) -> Pairwise:
     """The covariance of the signals, (nodes, nodes), without a judgement of stability."""
-    network = linearisation.network
-    instant = network.connectome.lengths is None and isinstance(network.noise, WhiteNoise)
-    if instant and band is None:
-        return _from_lyapunov(linearisation)
+    if band is None and is_instant(linearisation.network):
+        return read_out(linearisation, stationary(linearisation)[1])
     return _from_spectrum(linearisation, band)
+
+
+def is_instant(network: Network) -> bool:
+    """Whether the state, driven by white noise without delays, obeys a Lyapunov equation."""
+    return network.connectome.lengths is None and isinstance(network.noise, WhiteNoise)
 
 
 def _from_spectrum(linearisation: Linearisation, band: tuple[float, float] | None) -> Pairwise:
     edges = edges_of(linearisation)
-    total = integral(lambda omega: _density(linearisation, omega, band), edges, band)
-    return total if band is not None else total + _tail(linearisation, edges[-1])
+    total = integral(lambda omega: counted_density(linearisation, omega, band), edges, band)
+    return total if band is not None else total + tail(linearisation, edges[-1])
 
 
 def edges_of(linearisation: Linearisation) -> Float[Array, " edges"]:
@@ -141,28 +145,45 @@ def integral(
     band: tuple[float, float] | None,
 ) -> Pairwise:
     """The integral of twice a two-sided cross density over positive frequencies, or over a band (Hz)."""
+
+    def weighed(density: Array, middle: Scalar, half: Scalar) -> Pairwise:
+        weights = jnp.asarray(GAUSS_WEIGHTS, half.dtype)
+        return half / jnp.pi * jnp.tensordot(weights, jnp.real(density), axes=1)
+
+    return over_panels(density_of, edges, band, weighed)
+
+
+def over_panels(
+    density_of: Callable[[Array], Array],
+    edges: Float[Array, " edges"],
+    band: tuple[float, float] | None,
+    weighed: Callable[[Array, Scalar, Scalar], Array],
+) -> Array:
+    """The sum over panels between edges, or within a band (Hz), of `weighed(density, middle, half)`.
+
+    The density is at the four Gauss nodes of a panel, of this middle and half width (rad/s).
+    """
     if band is not None:
         low, high = (jnp.asarray(2 * np.pi * edge, edges.dtype) for edge in band)
         edges = jnp.concatenate([low[None], jnp.clip(edges, low, high), high[None]])
-    nodes, weights = (jnp.asarray(rule, edges.dtype) for rule in (_GAUSS_NODES, _GAUSS_WEIGHTS))
+    nodes = jnp.asarray(GAUSS_NODES, edges.dtype)
 
-    def add(total: Pairwise, ends: tuple[Scalar, Scalar]) -> tuple[Pairwise, None]:
-        start, stop = ends
-        half = (stop - start) / 2
+    def panel(start: Scalar, stop: Scalar) -> Array:
+        middle, half = (start + stop) / 2, (stop - start) / 2
+        return weighed(density_of(middle + half * nodes), middle, half)
 
-        def panel() -> Pairwise:
-            omega = (start + stop) / 2 + half * nodes
-            density = jnp.real(density_of(omega))
-            return total + half / jnp.pi * jnp.tensordot(weights, density, axes=1)
+    def add(total: Array, ends: tuple[Scalar, Scalar]) -> tuple[Array, None]:
+        return jax.lax.cond(ends[1] > ends[0], lambda: total + panel(*ends), lambda: total), None
 
-        return jax.lax.cond(half > 0, panel, lambda: total), None
-
-    shape = jax.eval_shape(density_of, jax.ShapeDtypeStruct(nodes.shape, edges.dtype)).shape[1:]
-    zero = jnp.zeros(shape, edges.dtype)
+    found = jax.eval_shape(panel, edges[0], edges[1])
+    zero = jnp.zeros(found.shape, found.dtype)
     return jax.lax.scan(jax.checkpoint(add), zero, (edges[:-1], edges[1:]))[0]
 
 
-def _density(linearisation: Linearisation, omega: Array, band: tuple[float, float] | None) -> Array:
+def counted_density(
+    linearisation: Linearisation, omega: Array, band: tuple[float, float] | None
+) -> CrossSpectrum:
+    """The two-sided cross density that counts: sensor noise within a band alone."""
     if band is not None:
         return cross_density(linearisation, omega)
     return cross_density(without_sensor(linearisation), omega)
@@ -175,14 +196,18 @@ def without_sensor(linearisation: Linearisation) -> Linearisation:
     )
 
 
-def _tail(linearisation: Linearisation, last: Scalar) -> Pairwise:
+def tail(linearisation: Linearisation, last: Scalar) -> Pairwise:
+    """The covariance of what lies beyond the last frequency (rad/s)."""
     blocks = linearisation.blocks
     direct = jnp.einsum("ns,nsp->np", blocks.O, blocks.E)
     density = linearisation.inputs_density(last[None])[0]
     return jnp.diag(jnp.sum(direct**2 * density, axis=1)) / (jnp.pi * last)
 
 
-def _from_lyapunov(linearisation: Linearisation) -> Pairwise:
+def stationary(
+    linearisation: Linearisation,
+) -> tuple[Float[Array, "n n"], Float[Array, "n n"]]:
+    """Of an instant network the matrix of its whole state, nodes lead, and the covariance of that state."""
     network, blocks = linearisation.network, linearisation.blocks
     nodes, s = network.nodes, blocks.A.shape[-1]
     identity = jnp.eye(nodes, dtype=blocks.A.dtype)
@@ -194,8 +219,15 @@ def _from_lyapunov(linearisation: Linearisation) -> Pairwise:
     density = linearisation.inputs_density(jnp.ones(1, blocks.A.dtype))[0]
     noise = jnp.einsum("ij,isp,ip,itp->isjt", identity, blocks.E, density, blocks.E)
     size = nodes * s
-    state = lyapunov(whole.reshape(size, size), noise.reshape(size, size))
-    return jnp.einsum("is,isjt,jt->ij", blocks.O, state.reshape(nodes, s, nodes, s), blocks.O)
+    matrix = whole.reshape(size, size)
+    return matrix, lyapunov(matrix, noise.reshape(size, size))
+
+
+def read_out(linearisation: Linearisation, state: Float[Array, "n n"]) -> Pairwise:
+    """The covariance of the signals that a covariance of the whole state makes."""
+    O = linearisation.blocks.O
+    nodes, s = O.shape
+    return jnp.einsum("is,isjt,jt->ij", O, state.reshape(nodes, s, nodes, s), O)
 
 
 def lyapunov(A: Float[Array, "n n"], Q: Float[Array, "n n"]) -> Float[Array, "n n"]:

@@ -25,6 +25,7 @@ from rosetta_jax.observe.features import centre_of_gravity as centre_of_gravity
 from rosetta_jax.observe.features import relative_band_power as relative_band_power
 from rosetta_jax.observe.features import spectral_edge as spectral_edge
 from rosetta_jax.observe.features import spectral_peak as spectral_peak
+from rosetta_jax.observe.lagged import lagged_correlations as lagged_correlations
 from rosetta_jax.observe.layered_sphere import layered_lead_field as layered_lead_field
 from rosetta_jax.observe.lead_field import LeadField as LeadField
 from rosetta_jax.observe.lead_field import whitener as whitener

@@ -11,6 +11,7 @@ except ModuleNotFoundError as error:
         'rosetta_jax.plot needs matplotlib, which is not installed: pip install "rosetta-jax[cli]"'
     ) from error
 
+from rosetta_jax.plot.agreement import agreement as agreement
 from rosetta_jax.plot.bifurcation import bifurcation as bifurcation
 from rosetta_jax.plot.brains import alpha_maps as alpha_maps
 from rosetta_jax.plot.brains import glass_brain as glass_brain

@@ -125,9 +125,9 @@ class Given(Prediction):
     def __init__(self, signal):
         self._signal = jnp.asarray(signal)
 
-    status = spectrum = connectivity = bold = dynamics = sensors = None
+    status = spectrum = connectivity = lagged = bold = dynamics = sensors = evoked_by_site = None
 
-    def evoked(self, times):
+    def evoked(self, times, low_pass):
         return self._signal
 
 

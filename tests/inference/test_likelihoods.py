@@ -30,10 +30,16 @@ class Given(Prediction):
     def connectivity(self, band):
         return jnp.asarray(self._correlations)
 
+    def lagged(self, lags, band):
+        raise NotImplementedError
+
     def bold(self):
         return self
 
-    def evoked(self, times):
+    def evoked(self, times, low_pass):
+        raise NotImplementedError
+
+    def evoked_by_site(self, times, low_pass):
         raise NotImplementedError
 
     def dynamics(self, window, step, bins):

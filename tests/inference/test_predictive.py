@@ -26,9 +26,8 @@ def posterior_of(model, free, loss, mean, covariance, route=None):
     """A normal posterior as given, of as many people as `mean` has rows."""
     asked = problem(model, free, loss, jax.random.key(0), route, 1.0, False)
     status, names = np.zeros(len(mean), np.int32), tuple(asked.parameters.names)
-    return Posterior(
-        np.array(mean), np.array(covariance), status, names, np.ones(len(names), bool), asked
-    )
+    prior, dispersion = np.ones(len(names), bool), np.ones(len(mean))
+    return Posterior(np.array(mean), np.array(covariance), status, names, prior, asked, dispersion)
 
 
 def whittle(exponent, factor=1.0, seed=0, degrees=DEGREES):
