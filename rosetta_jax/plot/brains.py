@@ -1,5 +1,6 @@
 """A value for every region, on a glass brain: from the left, from above and from behind."""
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.transforms import Affine2D
 
 from rosetta_jax.plot import _canvas
 from rosetta_jax.plot._canvas import GREY, INK, LABEL, SMALL, TICK, TITLE
@@ -18,10 +20,12 @@ VIEWS = {
     "top": ((0, 1), (1, 1), (2, 1), "from above", ("left", "right")),
     "back": ((0, 2), (1, 1), (1, -1), "from behind", ("left", "right")),
 }
+# What nilearn calls them.
+DIRECTIONS = {"left": "l", "top": "z", "back": "y"}
 # Middle and half width, across and then up, of each view (mm).
 Frame = tuple[float, float, float, float]
 FRAMES: dict[str, Frame] = {
-    "left": (18.0, 94.0, 2.0, 97.0),
+    "left": (17.0, 97.0, 2.0, 97.0),
     "top": (0.0, 76.0, -17.0, 97.0),
     "back": (0.0, 76.0, 2.0, 97.0),
 }
@@ -128,6 +132,24 @@ def _row(
 
 
 def _outline(axes: Axes, view: str) -> None:
+    """That of nilearn, an MNI brain with its sulci, where it is installed, and else our own."""
+    try:
+        schematics = importlib.import_module("nilearn.plotting.glass_brain").plot_brain_schematics
+    except ImportError:
+        return _own_outline(axes, view)
+    facing = _Facing(axes, VIEWS[view][1])
+    schematics(facing, DIRECTIONS[view], edgecolor="#9c9c9c", linewidth=0.9, zorder=1)
+
+
+class _Facing:
+    """Axes whose millimetres run the way of a view: what nilearn draws into."""
+
+    def __init__(self, axes: Axes, signs: tuple[int, int]):
+        self.transData = Affine2D().scale(*signs) + axes.transData
+        self.get_facecolor, self.add_patch = axes.get_facecolor, axes.add_patch
+
+
+def _own_outline(axes: Axes, view: str) -> None:
     for depth, curve in enumerate(OUTLINES[view]):
         path = smooth(curve).T
         if curve.kind == "fold":

@@ -3,6 +3,7 @@
 import importlib
 import itertools
 import sys
+import types
 
 import matplotlib as mpl
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from matplotlib.transforms import Affine2D, Bbox
 
 from rosetta_jax import plot, synthetic
 from rosetta_jax.plot._canvas import GREY, INK, VERMILION, fitting
@@ -193,7 +196,46 @@ def test_equal_and_missing_values_are_drawn(values):
     assert dots.get_sizes().max() > 2 * SMALLEST
 
 
-def test_centres_outside_the_brain_are_drawn_without_an_outline():
+@pytest.fixture
+def no_nilearn(monkeypatch):
+    monkeypatch.setitem(sys.modules, "nilearn.plotting.glass_brain", None)
+
+
+def test_nilearn_draws_the_outline_where_it_is_installed(monkeypatch):
+    def drawn_by_it(axes, direction, **style):
+        asked.append(direction)
+        transform = Affine2D().scale(10.0) + axes.transData
+        axes.add_patch(Rectangle((6.0, 1.0), 0.1, 0.1, transform=transform, fill=False, **style))
+
+    asked = []
+    module = types.ModuleType("nilearn.plotting.glass_brain")
+    module.plot_brain_schematics = drawn_by_it
+    for name in ("nilearn", "nilearn.plotting"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    figure = plot.glass_brain(CENTRES, ALPHA, "alpha")
+    drawn(figure)
+    assert asked == ["l", "z", "y"]
+    # What lies 60 mm to the front is on the left of the view from the left.
+    for axes, x in zip(figure.axes[:3], (-60.0, 60.0, 60.0), strict=True):
+        (patch,) = axes.patches
+        corner = patch.get_data_transform().transform((6.0, 1.0))
+        np.testing.assert_allclose(axes.transData.inverted().transform(corner), [x, 10.0])
+
+
+def test_the_outline_of_nilearn_holds_the_cortex():
+    glass = pytest.importorskip("nilearn.plotting.glass_brain")
+    assert glass.plot_brain_schematics
+    figure = plot.glass_brain(CENTRES, ALPHA, "alpha")
+    drawn(figure)
+    for axes in figure.axes[:3]:
+        boxes = [patch.get_window_extent() for patch in axes.patches]
+        around = axes.transData.inverted().transform_bbox(Bbox.union(boxes))
+        place = np.asarray(axes.collections[-1].get_offsets())
+        assert ((place > around.min) & (place < around.max)).all()
+
+
+def test_centres_outside_the_brain_are_drawn_without_an_outline(no_nilearn):
     inside = plot.glass_brain(CENTRES, ALPHA, "alpha")
     outside = plot.glass_brain(CENTRES + np.array([100, 0, 0]), ALPHA, "alpha")
     words = [word for word, _ in check_texts(outside)]
