@@ -22,10 +22,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 from run import commit, machine
-from scipy.fft import dct, idct
 
 import rosetta_jax as rj
-from rosetta_jax.inference import AtSensors, SitesLoss, best_sites, cosine
+from rosetta_jax.inference import AtSensors, SitesLoss, best_sites, cosine, without_brain
 from rosetta_jax.observe import LeadField
 from rosetta_jax.results import provenance, write_json
 
@@ -96,18 +95,6 @@ def scores(measured: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     return {"channels": float(cosine(measured, predicted).mean()), "pattern": float(whole)}
 
 
-def without_brain(of: Recording, numbers: int) -> dict[str, float]:
-    """The best of so many modes of the lead field times so many terms of a cosine series, `numbers` at most."""
-    modes = np.linalg.svd(np.asarray(of.lead_field.matrix))[0]
-    found = []
-    for count in range(1, min(numbers, modes.shape[1] - 1) + 1):
-        series = dct(of.measured @ modes[:, :count], axis=0, norm="ortho")
-        series[numbers // count :] = 0
-        predicted = idct(series, axis=0, norm="ortho") @ modes[:, :count].T
-        found.append(scores(of.measured, predicted) | {"modes": count})
-    return max(found, key=lambda each: each["channels"])
-
-
 def study(of: Recording, steps: int) -> dict[str, Any]:
     """The fit, its scores and what they are read against."""
     network, free = model(of)
@@ -133,12 +120,17 @@ def study(of: Recording, steps: int) -> dict[str, Any]:
     marched = {f"marched, up to {size:g} Hz": _marched(of, fitted, size) for size in PULSES}
     theory = rj.linear.evoked_response(fitted, of.times)
     numbers = found.all_vectors.shape[-1] + of.connectome.nodes
+    without = without_brain(of.measured, np.asarray(of.lead_field.matrix), numbers)
     return {
         "numbers": numbers,
         "network": scores(of.measured, np.asarray(of.lead_field.sensors(theory.signal))),
         "stable": int(rj.linear.stability(fitted).status) == rj.Status.ok,
         "rightmost root (1/s)": float(rj.linear.rightmost(fitted).real),
-        "lead field's modes, no brain": without_brain(of, numbers),
+        "lead field's modes, no brain": {
+            "channels": without.score,
+            "pattern": without.pattern,
+            "numbers": without.numbers,
+        },
         "shared values": {k: v[0] for k, v in found.values.items() if v.ndim == 1},
         "seconds": seconds,
         "cpu seconds": found.metadata["cpu_seconds_fit"],

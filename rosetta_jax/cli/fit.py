@@ -2,8 +2,9 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -11,6 +12,7 @@ import typer
 from rosetta_jax.cli.asked import Asked, end
 from rosetta_jax.cli.config import ConfigOption, SetOption, changes, settle, used, write_config
 from rosetta_jax.cli.fit_bold import fit_bold
+from rosetta_jax.cli.fit_evoked import fit_evoked
 from rosetta_jax.cli.fit_options import (
     Context,
     DataOption,
@@ -81,7 +83,7 @@ def fit(
     resume: ResumeOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Fit a whole-brain model to power spectra, or to functional connectivity of BOLD, by gradient.
+    """Fit a whole-brain model to power spectra, connectivity of BOLD or an evoked response, by gradient.
 
     Writes `summary.json`, arrays, pictures and one HTML page into the folder. With no arguments it
     fits the embedded synthetic recording, in about two minutes.
@@ -115,7 +117,7 @@ def fit(
             changes=changes(assignments),
             quiet=quiet,
         )
-        found, said = (fit_bold if modality is Modality.bold else _fit_spectra)(asked)
+        found, said = _STUDIES.get(modality, _fit_spectra)(asked)
     end(said, found.interrupted, found.not_fitted, out)
 
 
@@ -168,6 +170,11 @@ _USUAL = {
     Modality.meg: (FittedRung.jansen_rit, (2.0, 45.0)),
     Modality.eeg: (FittedRung.jansen_rit, (2.0, 45.0)),
     Modality.bold: (FittedRung.harmonic, BOLD_BAND),
+    Modality.evoked: (FittedRung.jansen_rit, (0.0, 50.0)),
+}
+_STUDIES: dict[Modality, Callable[[Asked], tuple[Any, str]]] = {
+    Modality.bold: fit_bold,
+    Modality.evoked: fit_evoked,
 }
 
 

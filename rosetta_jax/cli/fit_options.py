@@ -47,6 +47,7 @@ class Modality(StrEnum):
     meg = "meg"
     eeg = "eeg"
     bold = "bold"
+    evoked = "evoked"
 
 
 class MethodName(StrEnum):
@@ -102,7 +103,8 @@ DataOption = Annotated[
         "F), `weights` (nodes, nodes) or (people, nodes, nodes), and optional `lengths` mm, `labels`, "
         "`centres` mm, `maps` (maps, nodes). "
         "Of bold instead of the first two `bold` (nodes, T) or (people, nodes, T) with `repetition_time` s, or "
-        "`fc` (nodes, nodes) or (people, nodes, nodes). "
+        "`fc` (nodes, nodes) or (people, nodes, nodes); of evoked `times` (T,) s, zero at the stimulus, `evoked` "
+        "(sensors, T) and optional `lead_field` (sensors, nodes). "
         "Without it: the embedded synthetic recording."
     ),
 ]
@@ -125,14 +127,17 @@ ModalityOption = Annotated[
     Modality,
     typer.Option(
         help="What was recorded: meg and eeg are fitted by power spectra of regions, bold by functional "
-        "connectivity, one set of numbers for all people."
+        "connectivity, one set of numbers for all people, evoked by the response to a pulse whose strength in "
+        "every region is solved for."
     ),
 ]
 StartsOption = Annotated[int, typer.Option(min=1, help="Starts a person.")]
 BandOption = Annotated[tuple[float, float], typer.Option(help="Bins used, Hz.")]
 FittedBandOption = Annotated[
     tuple[float, float] | None,
-    typer.Option(help="Frequencies used, Hz; by default 2 45, of bold 0.01 0.1."),
+    typer.Option(
+        help="Frequencies used, Hz; by default 2 45, of bold 0.01 0.1, of evoked those below 50."
+    ),
 ]
 NormalisationOption = Annotated[
     str, typer.Option(help=f"Of the weights: {', '.join(NORMALISATIONS)} or none.")

@@ -6,6 +6,8 @@ from rosetta_jax.data.bold import load_bold as load_bold
 from rosetta_jax.data.connectomes import load_connectome as load_connectome
 from rosetta_jax.data.cortical_maps import CorticalMaps as CorticalMaps
 from rosetta_jax.data.cortical_maps import cortical_maps as cortical_maps
+from rosetta_jax.data.evoked import EvokedRecording as EvokedRecording
+from rosetta_jax.data.evoked import load_evoked as load_evoked
 from rosetta_jax.data.mne_objects import from_mne as from_mne
 from rosetta_jax.data.recordings import Recordings as Recordings
 from rosetta_jax.data.recordings import load_recordings as load_recordings

@@ -25,6 +25,12 @@ from rosetta_jax.inference.draws import Draws as Draws
 from rosetta_jax.inference.dynamics_loss import DynamicsLoss as DynamicsLoss
 from rosetta_jax.inference.evoked_loss import EvokedLoss as EvokedLoss
 from rosetta_jax.inference.evoked_loss import cosine as cosine
+from rosetta_jax.inference.evoked_presets import EVOKED_PRESETS as EVOKED_PRESETS
+from rosetta_jax.inference.evoked_presets import evoked_preset as evoked_preset
+from rosetta_jax.inference.evoked_study import EvokedSettings as EvokedSettings
+from rosetta_jax.inference.evoked_study import EvokedStudy as EvokedStudy
+from rosetta_jax.inference.evoked_study import evoked_study as evoked_study
+from rosetta_jax.inference.evoked_study import without_brain as without_brain
 from rosetta_jax.inference.fit import FitResult as FitResult
 from rosetta_jax.inference.fit import fit as fit
 from rosetta_jax.inference.freeing import alike as alike
