@@ -16,7 +16,6 @@ from rosetta_jax.cli.fit_tables import (
 from rosetta_jax.cli.shared import write_pictures
 from rosetta_jax.inference import EvokedStudy
 from rosetta_jax.network import NORMALISATIONS
-from rosetta_jax.regional import LinearIn
 from rosetta_jax.report import Picture, Section, Table, write_page
 from rosetta_jax.results import provenance, save_arrays, write_json
 
@@ -85,10 +84,8 @@ def _summary(found: EvokedStudy, chosen: dict[str, Any], made: dict[str, Any]) -
 
 def _owed(found: EvokedStudy) -> dict[str, dict[str, Any]]:
     """By path and map, the coefficients of the parameters that are linear in maps."""
-    if not any(isinstance(kind, LinearIn) for kind in found.free.values()):
-        return {}
-    names = found.recording.cortical_maps().names
-    return map_coefficients(found.network, found.result, found.free, names)
+    known = found.recording.cortical_maps
+    return map_coefficients(found.network, found.result, found.free, known)
 
 
 def _arrays(found: EvokedStudy) -> dict[str, np.ndarray]:

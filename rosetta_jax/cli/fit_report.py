@@ -6,7 +6,13 @@ from typing import Any
 import numpy as np
 
 from rosetta_jax import plot
-from rosetta_jax.cli.fit_tables import fixed, map_coefficients, parameter_maps, parameter_tables
+from rosetta_jax.cli.fit_tables import (
+    fixed,
+    map_coefficients,
+    map_names,
+    parameter_maps,
+    parameter_tables,
+)
 from rosetta_jax.cli.shared import write_pictures
 from rosetta_jax.inference import Scored, Study
 from rosetta_jax.network import NORMALISATIONS
@@ -90,10 +96,8 @@ def _summary(found: Study, chosen: dict[str, Any], made: dict[str, Any]) -> dict
 
 def _owed(found: Study) -> dict[str, dict[str, Any]]:
     """By path and map, the coefficients of the parameters that are linear in maps."""
-    if not any(isinstance(kind, LinearIn) for kind in found.free.values()):
-        return {}
-    names = found.recordings.cortical_maps().names
-    return map_coefficients(found.networks[0], found.result, found.free, names)
+    known = found.recordings.cortical_maps
+    return map_coefficients(found.networks[0], found.result, found.free, known)
 
 
 def _arrays(found: Study) -> dict[str, np.ndarray]:
@@ -251,10 +255,10 @@ def _free(found: Study, chosen: dict[str, Any]) -> str:
     """Which of the numbers vary by region, in words."""
     if chosen.get("by_region") is not None:
         return "many of them by region"
-    mapped = [path for path, kind in found.free.items() if isinstance(kind, LinearIn)]
+    mapped = {path: kind for path, kind in found.free.items() if isinstance(kind, LinearIn)}
     if not mapped:
         return "shared by all regions"
-    names = ", ".join(found.recordings.cortical_maps().names)
+    names = ", ".join(map_names(next(iter(mapped.values())), found.recordings.cortical_maps))
     return f"{' and '.join(mapped)} linear in cortical maps ({names})"
 
 

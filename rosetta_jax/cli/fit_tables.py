@@ -1,14 +1,16 @@
 """What the reports of all fits say of parameters: free ones, fixed ones, coefficients of maps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from rosetta_jax import parameters, plot
+from rosetta_jax.data import CorticalMaps
 from rosetta_jax.inference import FitResult, coefficients
 from rosetta_jax.network import Network
 from rosetta_jax.priors import FreeParameter
+from rosetta_jax.regional import LinearIn, linear_in
 from rosetta_jax.report import Table
 
 Pictures = dict[str, tuple[Any, str]]
@@ -26,15 +28,32 @@ def fixed(network: Network, result: FitResult) -> dict[str, dict[str, Any]]:
     }
 
 
+def map_names(kind: LinearIn, known: Callable[[], CorticalMaps]) -> tuple[str, ...]:
+    """The names of a parameter's maps: those of the recordings where these are the maps, and else numbers."""
+    numbered = tuple(f"map {number}" for number in range(1, len(kind.maps) + 1))
+    try:
+        maps = known()
+        same = np.asarray(linear_in(maps.values, kind.shared).maps)
+    except ValueError:  # the recordings tell none
+        return numbered
+    alike = same.shape == kind.maps.shape and np.allclose(same, kind.maps, atol=1e-5)
+    return maps.names if alike else numbered
+
+
 def map_coefficients(
-    network: Network, result: FitResult, free: Mapping[str, FreeParameter], names: Sequence[str]
+    network: Network,
+    result: FitResult,
+    free: Mapping[str, FreeParameter],
+    known: Callable[[], CorticalMaps],
 ) -> dict[str, dict[str, Any]]:
-    """By path and map, what each person's parameter owes to it: standard deviations of the prior a map's own."""
-    found = coefficients(result, network, free)
+    """By path and map, what each person's parameter owes to it: standard deviations of the prior a map's own.
+
+    `known` tells the maps of the recordings, whose names are used where these are meant.
+    """
     return {
-        path: dict(zip(names, values.T, strict=True))
-        for path, values in found.items()
-        if len(names)
+        path: dict(zip(map_names(kind, known), values.T, strict=True))
+        for path, values in coefficients(result, network, free).items()
+        if isinstance(kind := free[path], LinearIn)
     }
 
 
