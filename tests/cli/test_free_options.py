@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 
 import rosetta_jax as rj
 from rosetta_jax.cli.app import app
+from rosetta_jax.cli.fit_tables import map_names
 from rosetta_jax.cli.freeing import KINDS, Freeing, parsed
-from rosetta_jax.data import cortical_maps
+from rosetta_jax.data import CorticalMaps, cortical_maps
 from rosetta_jax.inference import FitResult, declared, preset
 from rosetta_jax.priors import Interval
 from rosetta_jax.regional import LinearIn
@@ -168,3 +169,12 @@ def test_the_command_refuses_before_any_work(tmp_path):
     done = rosetta("fit", "--rung", "harmonic", "--free", "rung.alhpa", "--out", tmp_path / "out")
     said = " ".join(done.output.split())
     assert done.exit_code == 1 and "`--free` is 'rung.alhpa'. Did you mean 'rung.alpha'?" in said
+
+
+def test_maps_are_named_only_where_they_are_those_of_the_recordings():
+    maps = CorticalMaps(np.array([[1.0, 2.0, 4.0], [0.0, 1.0, -1.0]]), ("x", "myelin"))
+    prior = rj.Normal(0.0, 1.0)
+    assert map_names(rj.linear_in(maps.values, prior), lambda: maps) == ("x", "myelin")
+    for other in (maps.values[:1], maps.values[::-1]):
+        expected = ("map 1", "map 2")[: len(other)]
+        assert map_names(rj.linear_in(other, prior), lambda: maps) == expected
