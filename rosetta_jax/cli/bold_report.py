@@ -8,14 +8,13 @@ import numpy as np
 from rosetta_jax import plot
 from rosetta_jax.cli.fit_tables import (
     Pictures,
-    fixed,
     map_coefficients,
+    of_every_fit,
     parameter_maps,
     parameter_tables,
 )
 from rosetta_jax.cli.shared import write_pictures
 from rosetta_jax.inference import ConnectivityStudy, Matched, link_exponent
-from rosetta_jax.network import NORMALISATIONS
 from rosetta_jax.report import Picture, Section, Table, write_page
 from rosetta_jax.results import provenance, save_arrays, write_json
 
@@ -50,7 +49,7 @@ def write_bold(out: Path, found: ConnectivityStudy, chosen: dict[str, Any]) -> P
 def _summary(
     found: ConnectivityStudy, chosen: dict[str, Any], made: dict[str, Any]
 ) -> dict[str, Any]:
-    times, differences = found.result.metadata, found.differences()
+    differences = found.differences()
     return {
         "score": found.model.mean_score,
         "numbers": found.model.numbers,
@@ -71,20 +70,9 @@ def _summary(
         },
         "parameters": _parameters(found),
         "maps": _owed(found),
-        "fixed": fixed(found.networks[0], found.result),
-        "priors": times["free"],
-        "normalisation": f"{chosen['normalisation']}: "
-        + NORMALISATIONS.get(chosen["normalisation"], "weights as given"),
-        "seconds_compile": times["seconds_compile"],
-        "seconds_fit": times["seconds_fit"],
-        "cpu_seconds_fit": times["cpu_seconds_fit"],
-        "failed_starts": int((~np.isfinite(found.result.all_losses)).sum()),
         "interrupted": found.interrupted,
         "not_fitted": found.not_fitted,
-        "seed": chosen["seed"],
-        "versions": made["versions"],
-        "settings": chosen,
-    }
+    } | of_every_fit(found.networks[0], found.result, chosen, made)
 
 
 def _parameters(found: ConnectivityStudy) -> dict[str, dict[str, Any]]:

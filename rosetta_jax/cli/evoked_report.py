@@ -8,14 +8,13 @@ import numpy as np
 from rosetta_jax import plot
 from rosetta_jax.cli.fit_tables import (
     Pictures,
-    fixed,
     map_coefficients,
+    of_every_fit,
     parameter_maps,
     parameter_tables,
 )
 from rosetta_jax.cli.shared import write_pictures
 from rosetta_jax.inference import EvokedStudy
-from rosetta_jax.network import NORMALISATIONS
 from rosetta_jax.report import Picture, Section, Table, write_page
 from rosetta_jax.results import provenance, save_arrays, write_json
 
@@ -46,7 +45,6 @@ def write_evoked(out: Path, found: EvokedStudy, chosen: dict[str, Any]) -> Path:
 
 
 def _summary(found: EvokedStudy, chosen: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
-    times = found.result.metadata
     return {
         "score": found.model.score,
         "pattern": found.model.pattern,
@@ -67,19 +65,8 @@ def _summary(found: EvokedStudy, chosen: dict[str, Any], made: dict[str, Any]) -
         },
         "sites": found.sites,
         "maps": _owed(found),
-        "fixed": fixed(found.network, found.result),
-        "priors": times["free"],
-        "normalisation": f"{chosen['normalisation']}: "
-        + NORMALISATIONS.get(chosen["normalisation"], "weights as given"),
-        "seconds_compile": times["seconds_compile"],
-        "seconds_fit": times["seconds_fit"],
-        "cpu_seconds_fit": times["cpu_seconds_fit"],
-        "failed_starts": int((~np.isfinite(found.result.all_losses)).sum()),
         "interrupted": found.interrupted,
-        "seed": chosen["seed"],
-        "versions": made["versions"],
-        "settings": chosen,
-    }
+    } | of_every_fit(found.network, found.result, chosen, made)
 
 
 def _owed(found: EvokedStudy) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from rosetta_jax.cli.asked import Asked, end
@@ -48,7 +47,7 @@ from rosetta_jax.cli.shared import (
     plain_errors,
     result_folder,
 )
-from rosetta_jax.cli.unfinished import go_on_with, remove, unfinished
+from rosetta_jax.cli.unfinished import go_on_with, remove, require_fitted, unfinished
 from rosetta_jax.data.bold import BOLD_BAND
 from rosetta_jax.inference import Simulated, Study, StudySettings, drawable, preset, study
 from rosetta_jax.optimise import GradientDescent, LevenbergMarquardt
@@ -153,7 +152,7 @@ def _fit_spectra(asked: Asked) -> tuple[Study, str]:
             checkpoints=checkpoints,
             show_progress=not asked.quiet,
         )
-        _require_fitted(found, out)
+        require_fitted(found.model.mean_score, found.interrupted, found.result.message, out)
         page = write_results(out, found, used() | {"data": asked.name})
         write_config(out)
         if not found.interrupted:
@@ -176,16 +175,6 @@ _STUDIES: dict[Modality, Callable[[Asked], tuple[Any, str]]] = {
     Modality.bold: fit_bold,
     Modality.evoked: fit_evoked,
 }
-
-
-def _require_fitted(found: Study, out: Path) -> None:
-    """Raise where nobody was fitted, and leave nothing to go on with."""
-    if np.isfinite(found.model.mean_score):
-        return
-    remove(out)
-    if found.interrupted:
-        raise ValueError("interrupted before anything was found: nothing is written.")
-    raise ValueError(f"nobody could be fitted: {found.result.message} Try more `--starts`.")
 
 
 _METHODS = {

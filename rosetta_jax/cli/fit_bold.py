@@ -1,13 +1,11 @@
 """`rosetta fit --modality bold`: functional connectivity of people at rest, one set of numbers for all of them."""
 
-import numpy as np
-
 from rosetta_jax.cli.asked import Asked
 from rosetta_jax.cli.bold_report import write_bold
 from rosetta_jax.cli.config import used, write_config
 from rosetta_jax.cli.recordings import require_normalisation
 from rosetta_jax.cli.shared import result_folder
-from rosetta_jax.cli.unfinished import remove, unfinished
+from rosetta_jax.cli.unfinished import remove, require_fitted, unfinished
 from rosetta_jax.data import load_bold
 from rosetta_jax.inference import (
     BOLD_PRESETS,
@@ -40,13 +38,7 @@ def fit_bold(asked: Asked) -> tuple[ConnectivityStudy, str]:
             checkpoints=checkpoints,
             show_progress=not asked.quiet,
         )
-        if not np.isfinite(found.model.mean_score):
-            remove(out)
-            raise ValueError(
-                "interrupted before anything was found: nothing is written."
-                if found.interrupted
-                else f"nobody could be fitted: {found.result.message} Try more `--starts`."
-            )
+        require_fitted(found.model.mean_score, found.interrupted, found.result.message, out)
         page = write_bold(out, found, used() | {"data": asked.name})
         write_config(out)
         if not found.interrupted:

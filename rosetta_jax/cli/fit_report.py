@@ -7,15 +7,14 @@ import numpy as np
 
 from rosetta_jax import plot
 from rosetta_jax.cli.fit_tables import (
-    fixed,
     map_coefficients,
     map_names,
+    of_every_fit,
     parameter_maps,
     parameter_tables,
 )
 from rosetta_jax.cli.shared import write_pictures
 from rosetta_jax.inference import Scored, Study
-from rosetta_jax.network import NORMALISATIONS
 from rosetta_jax.regional import LinearIn
 from rosetta_jax.report import Picture, Section, Table, write_page
 from rosetta_jax.results import provenance, save_arrays, write_json
@@ -75,23 +74,12 @@ def _summary(found: Study, chosen: dict[str, Any], made: dict[str, Any]) -> dict
             }
             for name, baseline in found.baselines.items()
         },
-        "normalisation": f"{chosen['normalisation']}: "
-        + NORMALISATIONS.get(chosen["normalisation"], "weights as given"),
-        "fixed": fixed(found.networks[0], found.result),
         "maps": _owed(found),
-        "priors": times["free"],
-        "seconds_compile": times["seconds_compile"],
-        "seconds_fit": times["seconds_fit"],
-        "cpu_seconds_fit": times["cpu_seconds_fit"],
         "cpu_seconds_per_person_and_start": times["cpu_seconds_fit"] / found.result.all_losses.size,
-        "failed_starts": int((~np.isfinite(found.result.all_losses)).sum()),
         "memory_mb": times["memory_mb"],
         "interrupted": found.interrupted,
         "not_fitted": found.not_fitted,
-        "seed": chosen["seed"],
-        "versions": made["versions"],
-        "settings": chosen,
-    }
+    } | of_every_fit(found.networks[0], found.result, chosen, made)
 
 
 def _owed(found: Study) -> dict[str, dict[str, Any]]:

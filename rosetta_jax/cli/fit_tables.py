@@ -8,7 +8,7 @@ import numpy as np
 from rosetta_jax import parameters, plot
 from rosetta_jax.data import CorticalMaps
 from rosetta_jax.inference import FitResult, coefficients
-from rosetta_jax.network import Network
+from rosetta_jax.network import NORMALISATIONS, Network
 from rosetta_jax.priors import FreeParameter
 from rosetta_jax.regional import LinearIn, linear_in
 from rosetta_jax.report import Table
@@ -16,7 +16,26 @@ from rosetta_jax.report import Table
 Pictures = dict[str, tuple[Any, str]]
 
 
-def fixed(network: Network, result: FitResult) -> dict[str, dict[str, Any]]:
+def of_every_fit(
+    network: Network, result: FitResult, chosen: Mapping[str, Any], made: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the summaries of all fits hold: constants, priors, times and how it was made."""
+    asked, times = chosen["normalisation"], result.metadata
+    return {
+        "normalisation": f"{asked}: {NORMALISATIONS.get(asked, 'weights as given')}",
+        "fixed": _fixed(network, result),
+        "priors": times["free"],
+        "seconds_compile": times["seconds_compile"],
+        "seconds_fit": times["seconds_fit"],
+        "cpu_seconds_fit": times["cpu_seconds_fit"],
+        "failed_starts": int((~np.isfinite(result.all_losses)).sum()),
+        "seed": chosen["seed"],
+        "versions": made["versions"],
+        "settings": chosen,
+    }
+
+
+def _fixed(network: Network, result: FitResult) -> dict[str, dict[str, Any]]:
     """The constants that all people share: every declared parameter that is not free."""
     return {
         path: {
@@ -80,7 +99,7 @@ def parameter_tables(
         tables.append(Table(rows, caption=caption))
     rows = [
         {"parameter": path, "value": float(np.mean(entry["value"])), "unit": entry["unit"]}
-        for path, entry in fixed(network, result).items()
+        for path, entry in _fixed(network, result).items()
     ]
     return [*tables, Table(rows, caption="Fixed, the same for everybody")]
 

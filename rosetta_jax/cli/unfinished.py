@@ -3,6 +3,7 @@
 It lies under `checkpoints` in the folder of the results, and is gone when these are complete.
 """
 
+import math
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,16 @@ def remove(out: Path) -> None:
             path.unlink()
     if folder.is_dir():
         folder.rmdir()
+
+
+def require_fitted(score: float, interrupted: bool, message: str, out: Path) -> None:
+    """Raise where nobody was fitted, and leave nothing to go on with."""
+    if math.isfinite(score):
+        return
+    remove(out)
+    if interrupted:
+        raise ValueError("interrupted before anything was found: nothing is written.")
+    raise ValueError(f"nobody could be fitted: {message} Try more `--starts`.")
 
 
 def go_on_with(context: Context, path: Path, quiet: bool) -> None:
