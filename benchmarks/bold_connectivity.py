@@ -4,11 +4,13 @@ Five people, 80 regions of AAL2 (`hcp_bold_aal2`). One vector for the four, each
 fifth nothing but the connectome is used. Two rungs, by exact theory of the slow signal, 0.01-0.1 Hz:
 
 - linear: leaky nodes (damped oscillators that hardly turn), with a gain and a power of the weights; the same with
-  links between mirrored regions; the same with leak and noise linear in the logarithm of strength, y, z and the
-  distance from the midline;
+  links between mirrored regions; the same with links to near regions, and with leak and noise linear in the
+  logarithm of strength, y, z, the distance from the midline, y^2 and z^2;
 - Wilson-Cowan's excitatory population, about its fixed point: bias and noise linear in the same maps.
 
-Beside each stand the connectome itself, and as the ceiling the mean connectivity of the four.
+Beside each stand the connectome itself, and as the ceiling the mean connectivity of the four. Effective
+connectivity stands apart: about the linear model with maps every link gets a deviation of its own, which the four
+share, and what that gains on the four is read beside what it gains on the fifth.
 
     python benchmarks/bold_connectivity.py [--quick]
 """
@@ -21,6 +23,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from rich.console import Console
 from rich.table import Table
 from run import commit, machine
@@ -33,15 +36,20 @@ from rosetta_jax.results import provenance, write_json
 RESULTS = Path(__file__).parent / "results" / "bold_connectivity.json"
 BOLD = Path(__file__).parents[2] / "shared" / "data" / "hcp_bold_aal2.npz"
 BAND = (0.01, 0.1)  # Hz
+REACH = 15.0  # mm
+RATE = 10.0  # 1/s
+MAPS = "linear, and maps"
+EFFECTIVE = "linear, and maps, every link its own"
 
 
 class Cohort(NamedTuple):
-    """Connectivity and weights (people, nodes, nodes), maps (maps, nodes), pairs of mirrored regions."""
+    """Connectivity and weights (people, nodes, nodes), maps (maps, nodes), links that are added to the weights."""
 
     connectivity: np.ndarray
     weights: np.ndarray
     maps: np.ndarray
-    pairs: np.ndarray
+    mirrored: jax.Array
+    local: jax.Array
 
 
 class Asked(NamedTuple):
@@ -53,7 +61,7 @@ class Asked(NamedTuple):
 
 
 def cohort(path: Path) -> Cohort:
-    """The people of the file, their counts divided by the largest and made symmetric.
+    """The people of the file, their counts made symmetric and divided by their spectral radius.
 
     Its centres are not those of MNI: x is taken from the middle of its range, and regions are paired by label.
     """
@@ -66,89 +74,153 @@ def cohort(path: Path) -> Cohort:
     counts[:, diagonal, diagonal] = 0.0
     middle = (centres[:, 0].max() + centres[:, 0].min()) / 2
     strength = np.log1p(counts.sum(axis=2)).mean(axis=0)
-    maps = np.stack([strength, centres[:, 1], centres[:, 2], np.abs(centres[:, 0] - middle)])
+    y, z = (centres[:, at] - centres[:, at].mean() for at in (1, 2))
+    maps = np.stack([strength, y, z, np.abs(centres[:, 0] - middle), y**2, z**2])
     pairs = [
         (at, labels.index(f"{name[:-1]}R")) for at, name in enumerate(labels) if name[-1] == "L"
     ]
-    weights = counts / counts.max(axis=(1, 2), keepdims=True)
-    return Cohort(connectivity, weights, maps, np.array(pairs))
+    weights = counts / np.linalg.eigvalsh(counts)[:, -1, None, None]
+    mirrored = rj.homotopic(np.array(pairs), len(labels))
+    return Cohort(connectivity, weights, maps, mirrored, rj.local_links(centres, REACH))
 
 
-def models(people: Cohort, linear_starts: int = 1, starts: int = 3) -> dict[str, Asked]:
+def models(people: Cohort) -> dict[str, Asked]:
     """The models by name, from the fewest numbers to the most."""
-    leaky = [
-        rj.Network(
-            rj.HarmonicOscillator(alpha=-10.0, omega=1e-6),
-            rj.Connectome(weights),
-            "additive",
-            gain=0.15,
-            noise=rj.WhiteNoise(1.0),
-        )
-        for weights in people.weights
-    ]
+    exponent, strength = rj.LogNormal(0.8, 0.3), rj.LogNormal(0.3, 1.0)
+    both = jnp.stack([people.mirrored, people.local])
+    raised = {"connectome.weights": rj.ShapedLinks(exponent)}
+    added = {"connectome.weights": rj.ShapedLinks(exponent, people.mirrored, strength)}
+    near = {"connectome.weights": rj.ShapedLinks(exponent, both, strength)}
+    # At half of what would make leaky nodes unstable: of the weights alone, and with what is added to them.
+    alone, whole = (
+        0.5 / np.linalg.eigvalsh(people.weights**0.8 + 0.3 * more)[:, -1].mean()
+        for more in (0.0, np.asarray(people.mirrored + people.local))
+    )
+
+    def leaky(gain: float) -> list[rj.Network]:
+        rung = rj.HarmonicOscillator(alpha=-RATE, omega=1e-6)
+        return [
+            rj.Network(
+                rung, rj.Connectome(each), "additive", gain=gain * RATE, noise=rj.WhiteNoise(1.0)
+            )
+            for each in people.weights
+        ]
+
+    # Excitation alone, nearly silent: its slope at rest times 1.5 w_xx is what a leaky node has as a gain.
     rates = [
         rj.Network(
             rj.WilsonCowan(w_xx=2.0, w_xy=0.0, w_yx=0.0, w_yy=0.0, bias_x=-1.5, bias_y=-5.0),
-            rj.Connectome(weights),
-            gain=0.08,
+            rj.Connectome(each),
+            gain=0.5 * whole,
             noise=rj.WhiteNoise(1e-3),
         )
-        for weights in people.weights
+        for each in people.weights
     ]
-    exponent = rj.LogNormal(0.35, 0.3)
-    mirrored = rj.homotopic(people.pairs, people.maps.shape[1])
-    raised = {"connectome.weights": rj.ShapedLinks(exponent)}
-    added = {"connectome.weights": rj.ShapedLinks(exponent, mirrored, rj.LogNormal(0.1, 1.0))}
-    gain = {"gain": rj.LogNormal(0.15, 1.0)}
     leak = {
-        "rung.alpha": rj.linear_in(people.maps, rj.Normal(-10.0, 2.0)),
+        "rung.alpha": rj.linear_in(people.maps, rj.Normal(-RATE, 0.3 * RATE)),
         "noise.sigma": rj.linear_in(people.maps, rj.LogNormal(1.0, 0.3)),
     }
     bias = {
-        "gain": rj.LogNormal(0.08, 1.0),
         "rung.bias_x": rj.linear_in(people.maps, rj.Normal(-1.5, 0.5)),
         "noise.sigma": rj.linear_in(people.maps, rj.LogNormal(1e-3, 0.3)),
     }
+
+    def gain(networks: list[rj.Network]) -> dict[str, Any]:
+        return {"gain": rj.LogNormal(float(networks[0].gain), 1.0)}
+
+    first, second = leaky(alone), leaky(whole)
     return {
-        "linear, gain and power": Asked(leaky, gain | raised, starts),
-        "linear, and mirrored links": Asked(leaky, gain | added, starts),
-        "linear, and maps": Asked(leaky, gain | added | leak, linear_starts),
-        "Wilson-Cowan, and maps": Asked(rates, added | bias, starts),
+        "linear, gain and power": Asked(first, gain(first) | raised, 2),
+        "linear, and mirrored links": Asked(first, gain(first) | added, 2),
+        MAPS: Asked(second, gain(second) | near | leak, 1),
+        "Wilson-Cowan, and maps": Asked(rates, gain(rates) | near | bias, 1),
     }
 
 
-def judged(people: Cohort, asked: Asked, left: int, steps: int, name: str) -> dict[str, float]:
-    """A model fitted to all people but one, and how well it predicts that one."""
-    others = [person for person in range(len(asked.networks)) if person != left]
-    networks = [asked.networks[person] for person in others]
-    losses = [rj.ConnectivityLoss(people.connectivity[person], band=BAND) for person in others]
+class Fold(NamedTuple):
+    """People that are fitted, their networks and losses, and the one who is left out."""
+
+    left: int
+    others: list[int]
+    networks: list[rj.Network]
+    losses: list[rj.ConnectivityLoss]
+
+
+def fold(people: Cohort, networks: list[rj.Network], left: int) -> Fold:
+    """All but one, at their networks."""
+    others = [person for person in range(len(networks)) if person != left]
+    losses = [
+        rj.ConnectivityLoss(people.connectivity[person], band=BAND, compare="shape")
+        for person in others
+    ]
+    return Fold(left, others, [networks[person] for person in others], losses)
+
+
+def scored(people: Cohort, brains: list[rj.Network], of: Fold) -> dict[str, Any]:
+    """How well networks predict whoever is left out, and whoever was fitted."""
+    predicted = [rj.linear.functional_connectivity(brain, band=BAND) for brain in brains]
+    r = [
+        correlation(found.matrix, seen)
+        for found, seen in zip(predicted, people.connectivity, strict=True)
+    ]
+    return {
+        "left out": r[of.left],
+        "fitted": float(np.mean([r[person] for person in of.others])),
+        "stable": int(predicted[of.left].status) == rj.Status.ok,
+    }
+
+
+def moved(found: rj.FitResult, free: Mapping[str, Any], networks: list[rj.Network]) -> list[Any]:
+    """Networks, also of people who were not fitted, at the best vector of a fit."""
+    parameters = FreeParameters(networks[0], free)
+    vector = jnp.asarray(found.all_vectors[0, np.argmin(found.all_losses[0])])
+    return [parameters.apply(vector, each) for each in networks]
+
+
+def judged(
+    people: Cohort, asked: Asked, left: int, steps: int, name: str
+) -> tuple[dict[str, Any], list[rj.Network]]:
+    """A model fitted to all people but one, how well it predicts that one, and the networks of all."""
+    of = fold(people, asked.networks, left)
     found = rj.fit(
-        networks,
+        of.networks,
         asked.free,
-        losses,
+        of.losses,
         pooled=True,
         starts=asked.starts,
         method=rj.LevenbergMarquardt(steps=steps),
         prior_weight=1e-4,
         name=f"{name}, without {left}",
     )
-    vector = jnp.asarray(found.all_vectors[0, np.argmin(found.all_losses[0])])
-    parameters = FreeParameters(networks[0], asked.free)
-
-    def score(person: int) -> tuple[float, bool]:
-        brain = parameters.apply(vector, asked.networks[person])
-        predicted = rj.linear.functional_connectivity(brain, band=BAND)
-        r = correlation(predicted.matrix, people.connectivity[person])
-        return r, int(predicted.status) == rj.Status.ok
-
-    unseen, stable = score(left)
-    return {
-        "left out": unseen,
-        "fitted": float(np.mean([score(person)[0] for person in others])),
-        "stable": stable,
-        "numbers": int(vector.size),
+    brains = moved(found, asked.free, asked.networks)
+    more = {
+        "numbers": found.all_vectors.shape[-1],
         "cpu seconds": found.metadata["cpu_seconds_fit"],
     }
+    return scored(people, brains, of) | more, brains
+
+
+def effective(people: Cohort, brains: list[rj.Network], left: int, steps: int) -> dict[str, Any]:
+    """Every link of a fitted model moved by a factor that the four share."""
+    free = {"connectome.weights": rj.PerLink(0.5)}
+    of = fold(people, brains, left)
+    found = rj.fit(
+        of.networks,
+        free,
+        of.losses,
+        pooled=True,
+        starts=1,
+        method=rj.GradientDescent(
+            steps=steps, optimiser=optax.adam(optax.cosine_decay_schedule(0.2, 10 * steps))
+        ),
+        prior_weight=1e-5,
+        name=f"effective connectivity, without {left}",
+    )
+    more = {
+        "numbers": found.all_vectors.shape[-1],
+        "cpu seconds": found.metadata["cpu_seconds_fit"],
+    }
+    return scored(people, moved(found, free, brains), of) | more
 
 
 def correlation(first: Any, second: Any) -> float:
@@ -199,8 +271,14 @@ def main() -> None:
     for name, asked in models(people).items():
         asked = asked._replace(starts=1) if quick else asked
         steps = 2 if quick else 200
-        found[name] = [judged(people, asked, left, steps, name) for left in folds]
+        each = [judged(people, asked, left, steps, name) for left in folds]
+        found[name] = [scores for scores, _ in each]
         Console().print(name, [round(fold["left out"], 3) for fold in found[name]])
+        if name == MAPS:
+            found[EFFECTIVE] = [
+                effective(people, brains, left, 1 if quick else 6)
+                for left, (_, brains) in zip(folds, each, strict=True)
+            ]
     Console().print(table(found, others))
     if not quick:
         write_json(

@@ -14,6 +14,7 @@ from rosetta_jax import translation as translation
 from rosetta_jax.edges import PerLink as PerLink
 from rosetta_jax.edges import ShapedLinks as ShapedLinks
 from rosetta_jax.edges import homotopic as homotopic
+from rosetta_jax.edges import local_links as local_links
 from rosetta_jax.evoked import Evoked as Evoked
 from rosetta_jax.evoked import evoked as evoked
 from rosetta_jax.forcing import Constant as Constant

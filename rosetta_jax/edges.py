@@ -36,9 +36,9 @@ class ShapedLinks(_Links):
     r"""Weights raised to a power, and links added to them: $w_{ij} = C_{ij}^{\,p} + \sum_k c_k B_{kij}$.
 
     `exponent` is the prior of p (left out, p = 1); `added` (links, nodes, nodes) or (nodes, nodes) the matrices B,
-    homotopic links say (`rj.homotopic`), and `strength` the prior of each $c_k$. Free are p and one number a
-    matrix. The first start has each at the middle of its prior. Raises `ValueError` where nothing is free, and for
-    `added` that are not finite or link a node to itself.
+    those of `rj.homotopic` or `rj.local_links` say, and `strength` the prior of each $c_k$. Free are p and one
+    number a matrix. The first start has each at the middle of its prior. Raises `ValueError` where nothing is
+    free, and for `added` that are not finite or link a node to itself.
     """
 
     exponent: FreeParameter | None
@@ -170,3 +170,17 @@ def homotopic(pairs: Any, nodes: int) -> Pairwise:
     weights = np.zeros((nodes, nodes))
     weights[pairs[:, 0], pairs[:, 1]] = weights[pairs[:, 1], pairs[:, 0]] = 1.0
     return jnp.asarray(weights, jnp.result_type(float))
+
+
+def local_links(centres: Any, reach: float) -> Pairwise:
+    r"""Links within the cortical sheet, which tractography misses: $e^{-d_{ij}/\ell}$, none of a region to itself.
+
+    `centres` (nodes, 3) of the regions, mm; `reach` $\ell$, mm. Returns (nodes, nodes). Raises `ValueError` for
+    another shape and a `reach` that is not positive.
+    """
+    centres = _checks.finite("centres", _checks.as_float_array(centres, "centres"))
+    if centres.ndim != 2 or centres.shape[1] != 3:
+        raise ValueError(f"`centres` must be (nodes, 3) in mm, got {centres.shape}.")
+    require_positive("local_links", "reach", reach)
+    apart = np.linalg.norm(np.asarray(centres)[:, None] - np.asarray(centres), axis=-1)
+    return jnp.asarray(np.exp(-apart / reach) - np.eye(len(apart)), centres.dtype)

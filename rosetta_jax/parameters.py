@@ -251,14 +251,24 @@ class FreeParameters(eqx.Module):
         """How many plain coordinates each path has."""
         return [kind.count(get(self.tree, path), self._nodes) for path, kind in self.free.items()]
 
+    def parts(self, vector: Float[Array, " size"]) -> dict[str, Float[Array, " count"]]:
+        """The plain coordinates of each path."""
+        ends = np.cumsum(self.counts)[:-1].tolist()
+        return dict(zip(self.free, jnp.split(vector, ends), strict=True))
+
     def values(self, vector: Float[Array, " size"], tree: PyTree | None = None) -> dict[str, Array]:
         """The parameters of a tree (by default the one given at the start) at plain coordinates, by path."""
+        return self.values_of(self.parts(vector), tree)
+
+    def values_of(
+        self, parts: Mapping[str, Float[Array, " count"]], tree: PyTree | None = None
+    ) -> dict[str, Array]:
+        """The same of coordinates that are given path by path."""
         tree = self.tree if tree is None else tree
-        values, at = {}, 0
-        for (path, kind), count in zip(self.free.items(), self.counts, strict=True):
+        values = {}
+        for path, kind in self.free.items():
             old = get(tree, path)
-            values[path] = kind.expand(vector[at : at + count], old).astype(old.dtype)
-            at += count
+            values[path] = kind.expand(parts[path], old).astype(old.dtype)
         return values
 
     def apply(self, vector: Float[Array, " size"], tree: PyTree | None = None) -> PyTree:

@@ -22,7 +22,13 @@ def people():
     weights = (weights + weights.swapaxes(1, 2)) * (1 - np.eye(NODES))
     weights = weights / weights.max(axis=(1, 2), keepdims=True)
     pairs = np.arange(NODES).reshape(-1, 2)
-    cohort = study.Cohort(np.zeros_like(weights), weights, rng.normal(size=(4, NODES)), pairs)
+    cohort = study.Cohort(
+        np.zeros_like(weights),
+        weights,
+        rng.normal(size=(4, NODES)),
+        rj.homotopic(pairs, NODES),
+        rj.local_links(rng.normal(0.0, 10.0, (NODES, 3)), 15.0),
+    )
     asked = study.models(cohort)["linear, gain and power"]
     made = [
         rj.linear.functional_connectivity(
@@ -36,9 +42,12 @@ def people():
 
 def test_whoever_is_left_out_is_predicted(people):
     asked = study.models(people)["linear, gain and power"]._replace(starts=1)
-    found = study.judged(people, asked, 1, 60, "known")
+    found, brains = study.judged(people, asked, 1, 60, "known")
     assert found["stable"] and found["numbers"] == 2
     assert found["left out"] > 0.995 and found["fitted"] > 0.995
+    links = study.effective(people, brains, 1, 1)
+    assert links["stable"] and links["numbers"] == NODES * (NODES - 1) // 2
+    assert links["fitted"] > 0.995
 
 
 def test_models_have_the_numbers_that_are_said(people):
@@ -47,7 +56,7 @@ def test_models_have_the_numbers_that_are_said(people):
     sizes = [
         FreeParameters(each.networks[0], each.free).size for each in study.models(people).values()
     ]
-    assert sizes == [2, 3, 13, 13]
+    assert sizes == [2, 3, 14, 14]
     for each in study.models(people).values():
         start = rj.linear.stability(each.networks[0])
         assert int(start.status) == rj.Status.ok
@@ -65,5 +74,6 @@ def test_baselines_and_the_table(people):
 def test_the_file_is_read_as_its_traps_ask():
     cohort = study.cohort(study.BOLD)
     assert cohort.connectivity.shape == cohort.weights.shape == (5, 80, 80)
-    assert len(cohort.pairs) == 40 and len(np.unique(cohort.pairs)) == 80
+    np.testing.assert_array_equal(np.sum(cohort.mirrored, axis=1), 1)
+    assert np.diagonal(cohort.mirrored).max() == np.diagonal(cohort.local).max() == 0
     np.testing.assert_allclose(cohort.weights, cohort.weights.swapaxes(1, 2))

@@ -32,6 +32,13 @@ def test_links_are_raised_and_added_to():
     np.testing.assert_allclose(moved, expected, rtol=1e-12)
 
 
+def test_local_links_fall_with_distance():
+    found = rj.local_links([[0.0, 0.0, 0.0], [3.0, 4.0, 0.0], [0.0, 0.0, 20.0]], 10.0)
+    apart = np.array([[0.0, 5.0, 20.0], [5.0, 0.0, np.sqrt(425)], [20.0, np.sqrt(425), 0.0]])
+    expected = np.where(apart > 0, np.exp(-apart / 10), 0.0)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_each_link_deviates_and_none_is_made(symmetric):
     kind = rj.PerLink(0.3, symmetric=symmetric)
@@ -143,6 +150,8 @@ def test_gradients_of_links_are_exact():
         (lambda: rj.PerLink(links=np.zeros((3, 3), bool)), "no link"),
         (lambda: rj.PerLink(width=-1.0), "width"),
         (lambda: rj.homotopic([[0, 3]], 3), "0 to 2"),
+        (lambda: rj.local_links(np.zeros((3, 2)), 10.0), "`centres`"),
+        (lambda: rj.local_links(np.zeros((3, 3)), 0.0), "`reach`"),
         (
             lambda: FreeParameters(
                 brain(),

@@ -19,11 +19,15 @@ from rosetta_jax.inference.losses import Loss
 from rosetta_jax.inference.route import Model, Prediction, Route
 from rosetta_jax.inference.theory import Theory
 from rosetta_jax.network import Network
-from rosetta_jax.optimise import Objective
-from rosetta_jax.parameters import FreeParameters
+from rosetta_jax.optimise import Objective, with_value
+from rosetta_jax.parameters import FreeParameters, replace
 from rosetta_jax.priors import FreeParameter
 from rosetta_jax.results import Status
 from rosetta_jax.system import Rung
+
+# So many coordinates of a path have their derivative taken apart from those of links.
+_MANY = 8
+_BETWEEN = ("gain", "speed", "connectome")
 
 
 class Problem(NamedTuple):
@@ -106,19 +110,41 @@ def _objective(
 ) -> Objective:
     """The loss and the status of a vector for one person, whose arrays are `data` and the rest `static`."""
 
-    def predicted(vector: Array, data: PyTree) -> tuple[Loss, Prediction]:
+    def predicted(parts: Mapping[str, Array], data: PyTree) -> tuple[Loss, Prediction]:
         model, loss, person = eqx.combine(data, static)
         key = jax.random.fold_in(paths, person)
-        return loss, route.predict(parameters.apply(vector, model), key)
+        return loss, route.predict(replace(model, parameters.values_of(parts, model)), key)
 
-    def residuals(vector: Array, data: PyTree) -> Array:
-        loss, prediction = predicted(vector, data)
+    def residuals_of(parts: Mapping[str, Array], data: PyTree) -> Array:
+        loss, prediction = predicted(parts, data)
         return loss.residual(prediction)
 
     def status(vector: Array, data: PyTree) -> Array:
-        return predicted(vector, data)[1].status
+        return predicted(parameters.parts(vector), data)[1].status
 
-    return Objective(residuals, status)
+    def slopes(vector: Array, data: PyTree) -> tuple[Array, Array]:
+        # Taken apart, what regions have of their own leaves links alone, whose derivative is the dear one.
+        parts = parameters.parts(vector)
+        regional = {path: part for path, part in parts.items() if path in apart}
+        shared = {path: part for path, part in parts.items() if path not in apart}
+        columns, residual = with_value(lambda of: residuals_of(of | shared, data))(regional)
+        if shared:
+            columns |= jax.jacfwd(lambda of: residuals_of(of | regional, data))(shared)
+        return jnp.concatenate([columns[path] for path in parts], axis=1), residual
+
+    def residuals(vector: Array, data: PyTree) -> Array:
+        return residuals_of(parameters.parts(vector), data)
+
+    apart = _of_regions(parameters)
+    return Objective(residuals, status, slopes if apart else None)
+
+
+def _of_regions(parameters: FreeParameters) -> frozenset[str]:
+    """The paths of many coordinates that say nothing of links."""
+    counted = zip(parameters.names, parameters.counts, strict=True)
+    return frozenset(
+        path for path, count in counted if count >= _MANY and not path.startswith(_BETWEEN)
+    )
 
 
 def _pooled(each: Objective) -> Objective:
@@ -128,21 +154,33 @@ def _pooled(each: Objective) -> Objective:
         found = jax.lax.map(lambda data: each.residuals(vector, data), data)
         return found.reshape(-1) / jnp.sqrt(found.shape[0]).astype(found.dtype)
 
+    def slopes(vector: Array, data: PyTree) -> tuple[Array, Array]:
+        found, residual = jax.lax.map(lambda data: each.jacobian(vector, data), data)
+        root = jnp.sqrt(residual.shape[0]).astype(residual.dtype)
+        return found.reshape(-1, vector.size) / root, residual.reshape(-1) / root
+
     def status(vector: Array, data: PyTree) -> Array:
         found = jax.lax.map(lambda data: each.status(vector, data), data)
         failed = found != Status.ok
         return jnp.where(jnp.any(failed), found[jnp.argmax(failed)], Status.ok)
 
-    return Objective(residuals, status)
+    return Objective(residuals, status, None if each.slopes is None else slopes)
 
 
 def _with_prior(of: Objective, parameters: FreeParameters, prior_weight: float) -> Objective:
-    def residuals(vector: Array, data: PyTree) -> Array:
+    def prior(vector: Array) -> Array:
         weight = jnp.sqrt(jnp.asarray(prior_weight, vector.dtype))
-        prior = weight * parameters.prior_residual(vector)
-        return jnp.concatenate([of.residuals(vector, data), prior])
+        return weight * parameters.prior_residual(vector)
 
-    return Objective(residuals, of.status)
+    def residuals(vector: Array, data: PyTree) -> Array:
+        return jnp.concatenate([of.residuals(vector, data), prior(vector)])
+
+    def slopes(vector: Array, data: PyTree) -> tuple[Array, Array]:
+        columns, residual = of.jacobian(vector, data)
+        below = jnp.diag(prior(jnp.ones_like(vector)))
+        return jnp.concatenate([columns, below]), jnp.concatenate([residual, prior(vector)])
+
+    return Objective(residuals, of.status, None if of.slopes is None else slopes)
 
 
 def _as_list(name: str, value: Any, kind: Any, wanted: str) -> list[Any]:

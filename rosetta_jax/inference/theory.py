@@ -30,7 +30,7 @@ from rosetta_jax.linear.spectrum import (
     power_density,
 )
 from rosetta_jax.linear.stability import stability
-from rosetta_jax.network import Network, as_network
+from rosetta_jax.network import Network, as_network, lifted
 from rosetta_jax.observe import LeadField
 from rosetta_jax.observe.lagged import by_zero_lag
 
@@ -84,7 +84,8 @@ class NetworkPrediction(Prediction):
     """A network by exact linear theory about its fixed point."""
 
     def __init__(self, network: Network):
-        self._network, self._linearisation = network, about_fixed_point(network)
+        # Its loops stay apart from its links until here: what regions have of their own is cheap to move.
+        self._network, self._linearisation = as_network(network), about_fixed_point(network)
 
     @property
     def status(self) -> Int[Array, ""]:
@@ -219,4 +220,4 @@ def predict(model: Model) -> Prediction:
     """The exact prediction of a network, a bare rung or a curve."""
     if isinstance(model, Curve):
         return CurvePrediction(model)
-    return NetworkPrediction(as_network(model))
+    return NetworkPrediction(lifted(model))

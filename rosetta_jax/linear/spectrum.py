@@ -11,7 +11,9 @@ Power needs only the diagonal, and its derivative is cheaper than that of $X$: w
     dP_i = 2\,\mathrm{Re}\,[\,dQ\, Y T_u S_u X^H + Z\, dK\, U + Z K (dT\, Y T_u + dT_u) S_u X^H
     + dD\, S_u X^H]_{ii}
 
-one product for each parameter that moves a delay or weight, none for the others. (The change of a spectrum that
+one product for each parameter that moves a delay or weight between regions, none for the others: what belongs to a
+region alone, its loop with $dK_{jj}$ among it, weighs $Z_{ij} U_{ji}$ and its like, so that numbers of regions are
+free in fits by the hundred. (The change of a spectrum that
 Castaldo et al., arXiv 2512.10982, rung 2, print for a change $dM$ of the network's matrix, $R\,[dM\,\Sigma +
 \Sigma\,dM^H] R^H$, has the right integral over frequencies and is wrong at each of them.)
 """
@@ -22,6 +24,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
 
 from rosetta_jax import _checks
 from rosetta_jax._precision import full_precision
@@ -43,6 +46,7 @@ from rosetta_jax.linear.solves import inverse
 from rosetta_jax.linear.stability import stability
 from rosetta_jax.network import Network, as_network
 from rosetta_jax.network.links import Links
+from rosetta_jax.network.self_loop import apart
 from rosetta_jax.results import Status, first_failure, status_where
 from rosetta_jax.system import Rung, ports
 
@@ -61,11 +65,15 @@ class LinearSpectrum(eqx.Module):
 
 
 class Linearisation(eqx.Module):
-    """A network about its fixed point: what every spectrum is made from, of what its blocks read."""
+    """A network about its fixed point: what every spectrum is made from, of what its blocks read.
+
+    `network` has its loops as links; `given` is the same as it was given, where it has some.
+    """
 
     network: Network
     point: FixedPoint
     blocks: Blocks
+    given: Network | None = None
 
     def inputs_density(
         self, omega: Float[Array, " frequencies"]
@@ -89,9 +97,11 @@ def about_fixed_point(
     network: Network, ports: tuple[str, ...] | None = None, read: Read = Network.signal
 ) -> Linearisation:
     """`network` linearised about its fixed point, with inputs at `ports`, by default those of its noise."""
+    given, network = network, as_network(network)
     point = fixed_point(network)
     ports = network.noise_ports if ports is None else ports
-    return Linearisation(network, point, linearised(network, point, ports, read))
+    blocks = linearised(network, point, ports, read)
+    return Linearisation(network, point, blocks, None if given.self_gain is None else given)
 
 
 def power_spectrum(
@@ -117,11 +127,28 @@ def power_density(linearisation: Linearisation, omega: Float[Array, " frequencie
     noise = linearisation.inputs_density(omega)
 
     nodes = node_responses(linearisation.blocks)
+    between, own_at = _between_and_own(linearisation)
 
     def at(omega: Scalar, noise: Float[Array, "nodes p"]) -> Float[Array, " nodes"]:
-        return _power(nodes(omega), transport_at(linearisation.network, omega), noise)
+        return _power(nodes(omega), transport_at(between, omega), own_at(omega), noise)
 
     return over_frequencies(at, omega, noise) + linearisation.sensor_density(omega)
+
+
+def _between_and_own(
+    linearisation: Linearisation,
+) -> tuple[Network, Callable[[Scalar], Complex[Array, " nodes"]]]:
+    """The network whose links the rule of `_power` knows, and the loop of each node at a frequency (rad/s)."""
+    network = linearisation.network
+    if linearisation.given is None:
+        nothing = jnp.zeros(network.nodes, network.connectome.weights.dtype)
+        return network, lambda omega: jax.lax.complex(nothing, nothing)
+    between, gain, delay = apart(linearisation.given)
+
+    def own(omega: Scalar) -> Complex[Array, " nodes"]:
+        return jax.lax.complex(gain * jnp.cos(omega * delay), -gain * jnp.sin(omega * delay))
+
+    return between, own
 
 
 def cross_spectrum(
@@ -219,17 +246,19 @@ def _leaving(node: Responses, W: Complex[Array, "cn cn"]) -> Complex[Array, "nod
 
 
 @jax.custom_jvp
-def _power(node: Responses, K: Links, noise: Float[Array, "nodes p"]) -> Float[Array, " nodes"]:
-    _, _, X = _routes(node, K)
+def _power(
+    node: Responses, K: Links, own: Complex[Array, " nodes"], noise: Float[Array, "nodes p"]
+) -> Float[Array, " nodes"]:
+    _, _, X = _routes(node, _with_own(K, own))
     return jnp.einsum("ijp,jp->i", X.real**2 + X.imag**2, noise)
 
 
-@_power.defjvp
-@full_precision
 def _power_derivative(primals: Any, tangents: Any) -> tuple[Array, Array]:
-    node, K, noise = primals
-    d_node, d_K, d_noise = tangents
+    """The rule of the module's top. What does not move comes as a symbol, and costs nothing."""
+    node, K, own, noise = primals
+    d_node, d_K, d_own, d_noise = tangents
     nodes, channels = node.Q.shape
+    K = _with_own(K, own)
     W, ZK, X = _routes(node, K)
     squared = X.real**2 + X.imag**2
     power = jnp.einsum("ijp,jp->i", squared, noise)
@@ -237,16 +266,42 @@ def _power_derivative(primals: Any, tangents: Any) -> tuple[Array, Array]:
     G = jnp.einsum("jcp,ijp->cji", node.T_u, weighed)
     KG = through(K, G).reshape(channels * nodes, nodes)
     YG = product(W, KG).reshape(channels, nodes, nodes)
-    U = G + jnp.einsum("jcd,dji->cji", node.T, YG)
-    moved = through(d_K, U)
-    change = (
-        jnp.einsum("ic,cii->i", d_node.Q, YG)
-        + jnp.einsum("icj,cji->i", _leaving(node, W), moved)
-        + jnp.einsum("icj,jcd,dji->i", ZK, d_node.T, YG)
-        + jnp.einsum("icj,jcp,ijp->i", ZK, d_node.T_u, weighed)
-        + jnp.einsum("ip,iip->i", d_node.D, weighed)
-    )
-    return power, 2 * change.real + jnp.einsum("ijp,jp->i", squared, d_noise)
+    # Weights of what moves, made before it is known: many tangents at once are then one product of matrices.
+    parts = [
+        (d_node.Q, lambda: jnp.einsum("cii,ij->ijc", YG, jnp.eye(nodes, dtype=YG.dtype))),
+        (d_node.T, lambda: jnp.einsum("icj,dji->ijcd", ZK, YG)),
+        (d_node.T_u, lambda: jnp.einsum("icj,ijp->ijcp", ZK, weighed)),
+        (d_node.D, lambda: jnp.einsum("iip,ij->ijp", weighed, jnp.eye(nodes, dtype=YG.dtype))),
+    ]
+    change = jnp.zeros(nodes, X.dtype)
+    if _moves(d_K) or _moves(d_own):
+        U = G + jnp.einsum("jcd,dji->cji", node.T, YG)
+        Z = _leaving(node, W)
+        parts.append((d_own, lambda: jnp.einsum("icj,cji->ij", Z, U)))
+        if _moves(d_K):
+            change = jnp.einsum("icj,cji->i", Z, through(d_K, U))
+    for moved, weights in parts:
+        if _moves(moved):
+            change = change + product(weights().reshape(nodes, -1), moved.reshape(-1, 1))[:, 0]
+    moved = 2 * change.real
+    if _moves(d_noise):
+        moved = moved + jnp.einsum("ijp,jp->i", squared, d_noise)
+    return power, moved
+
+
+_power.defjvp(full_precision(_power_derivative), symbolic_zeros=True)
+
+
+def _moves(tangent: Any) -> bool:
+    return not isinstance(tangent, SymbolicZero)
+
+
+def _with_own(K: Links, own: Complex[Array, " nodes"]) -> Links:
+    """Links with the loop of every node to itself, which sends each channel to its like."""
+    loops = jnp.diag(own)
+    if K.ndim == 2:
+        return K + loops
+    return K + jnp.einsum("cd,ij->cdij", jnp.eye(len(K), dtype=K.dtype), loops)
 
 
 @eqx.filter_jit

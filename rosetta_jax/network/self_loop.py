@@ -69,6 +69,26 @@ def looped(network: Network) -> Network:
     )
 
 
+def apart(network: Network) -> tuple[Network, Array, Array]:
+    """A network without its loops, the gain within the links, and the gain and delay (s) of each loop."""
+    assert network.self_gain is not None and network.self_delay is not None
+    nodes, wires = network.nodes, network.connectome
+    gain = jnp.broadcast_to(network.gain, (nodes,))[:, None]
+    between = eqx.tree_at(
+        lambda network: (
+            network.connectome.weights,
+            network.gain,
+            network.self_gain,
+            network.self_delay,
+        ),
+        network,
+        (gain * wires.weights, jnp.ones((), wires.weights.dtype), None, None),
+        is_leaf=_is_none,
+    )
+    own = (jnp.broadcast_to(each, (nodes,)) for each in (network.self_gain, network.self_delay))
+    return between, *own
+
+
 def looped_members(network: Network, values: Mapping[str, Array]) -> tuple[Network, dict[str, Any]]:
     """The same for members of an ensemble: a network and the values in which each of them differs from it."""
     if network.self_gain is None or not set(_MADE_OF) & set(values):

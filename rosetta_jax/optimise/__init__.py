@@ -14,3 +14,4 @@ from rosetta_jax.optimise.methods import Lane as Lane
 from rosetta_jax.optimise.methods import LevenbergMarquardt as LevenbergMarquardt
 from rosetta_jax.optimise.methods import Method as Method
 from rosetta_jax.optimise.methods import Objective as Objective
+from rosetta_jax.optimise.methods import with_value as with_value

@@ -19,15 +19,33 @@ from rosetta_jax._types import Array, Bool, Float, Int, PyTree, Scalar
 from rosetta_jax.results import Status, first_failure, status_where
 
 
+def with_value(function: Callable[[PyTree], Array]) -> Callable[[PyTree], tuple[Any, Array]]:
+    """The Jacobian of a function, by forward mode, and its value."""
+
+    def twice(at: PyTree) -> tuple[Array, Array]:
+        value = function(at)
+        return value, value
+
+    return jax.jacfwd(twice, has_aux=True)
+
+
 class Objective(eqx.Module):
     """What a descent needs to know of a vector on a data set.
 
     `residuals(vector, data)`: the loss is the sum of their squares. `status(vector, data)`: whether they
-    mean anything there; it is asked first, and a vector that fails is refused without them.
+    mean anything there; it is asked first, and a vector that fails is refused without them. `slopes(vector, data)`
+    is the Jacobian and the residuals, where there is a cheaper way than one derivative of the whole.
     """
 
     residuals: Callable[[Float[Array, " size"], PyTree], Float[Array, " residuals"]]
     status: Callable[[Float[Array, " size"], PyTree], Int[Array, ""]]
+    slopes: Callable[[Float[Array, " size"], PyTree], tuple[Array, Array]] | None = None
+
+    def jacobian(self, vector: Float[Array, " size"], data: PyTree) -> tuple[Array, Array]:
+        """The Jacobian of the residuals, (residuals, size), and the residuals."""
+        if self.slopes is not None:
+            return self.slopes(vector, data)
+        return with_value(lambda vector: self.residuals(vector, data))(vector)
 
 
 class Lane(eqx.Module):
@@ -129,14 +147,9 @@ class LevenbergMarquardt(Method):
         )
 
     def _evaluate(self, objective: Objective, vector: Array, data: PyTree) -> tuple[Array, ...]:
-        def both(vector: Array) -> tuple[Array, Array]:
-            residual = objective.residuals(vector, data)
-            return residual, residual
-
-        def known() -> tuple[Array, Array]:
-            return jax.jacfwd(both, has_aux=True)(vector)
-
-        (jacobian, residual), status = _guarded(objective, vector, data, known)
+        (jacobian, residual), status = _guarded(
+            objective, vector, data, lambda: objective.jacobian(vector, data)
+        )
         loss = jnp.where(status == Status.ok, residual @ residual, jnp.inf)
         return residual, jacobian, loss, status
 

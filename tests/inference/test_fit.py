@@ -15,6 +15,7 @@ from rosetta_jax.inference import (
     SpectrumLoss,
     fit,
 )
+from rosetta_jax.inference.problem import problem
 from rosetta_jax.optimise import GradientDescent, LevenbergMarquardt
 from rosetta_jax.results import Status
 
@@ -337,3 +338,41 @@ def test_a_fit_goes_on_from_another(planar):
     np.testing.assert_array_equal(again.values["gain"], found.values["gain"])
     with pytest.raises(ValueError, match="same people and free"):
         fit(templates[:1], PLANAR_FREE, losses[:1], begin=found, **still)
+
+
+# --- slopes of many regional numbers, taken apart from those of links
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_slopes_by_region_are_the_derivative_of_the_residuals(pooled):
+    nodes = 8
+    weights = np.random.default_rng(4).uniform(0.2, 1, (2, nodes, nodes)) * (1 - np.eye(nodes))
+    brains = [
+        rj.Network(
+            rj.HarmonicOscillator(alpha=-30.0, omega=60.0),
+            rj.Connectome(each, 40 * each).normalised(),
+            gain=5.0,
+            speed=8.0,
+            self_gain=5.0,
+            self_delay=0.09,
+            noise=rj.PowerLawNoise(sigma=1.0, exponent=0.5),
+        )
+        for each in weights
+    ]
+    free = {
+        "self_delay": rj.PerRegion(rj.LogNormal(0.09, 0.1)),
+        "gain": rj.LogNormal(5.0, 1.0),
+        "self_gain": rj.PerRegion(rj.Normal(5.0, 2.0)),
+        "noise.exponent": rj.Normal(0.5, 0.5),
+    }
+    losses = [
+        SpectrumLoss(F, np.asarray(rj.linear.power_spectrum(each, F).density)) for each in brains
+    ]
+    asked = problem(brains, free, losses, jax.random.key(0), None, 1e-3, pooled)
+    data = jax.tree.map(lambda leaf: leaf[0], asked.data)
+    vector = 0.2 * jax.random.normal(jax.random.key(1), (asked.parameters.size,))
+    assert asked.objective.slopes is not None
+    found, residual = jax.jit(asked.objective.jacobian)(vector, data)
+    expected = jax.jit(jax.jacfwd(asked.objective.residuals))(vector, data)
+    np.testing.assert_allclose(residual, asked.objective.residuals(vector, data), rtol=1e-9)
+    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-12)

@@ -318,39 +318,42 @@ def test_every_checked_derivative_is_finite_where_stable():
 # The custom derivative alone, for two channels and two ports, to second order.
 
 
-def _plain_power(node, K, noise):
-    """Written out: the signal is (Q K (1 - T K)^-1 T_u + D) u."""
+def _plain_power(node, K, own, noise):
+    """Written out: the signal is (Q K (1 - T K)^-1 T_u + D) u, with own loops in K, between channels."""
     nodes, channels = node.Q.shape
-    back = jnp.einsum("icd,ij->cidj", node.T, K).reshape(2 * nodes, 2 * nodes)
-    sent = jnp.linalg.inv(jnp.eye(2 * nodes, dtype=K.dtype) - back)
+    alike = jnp.eye(channels, dtype=K.dtype)
+    K = jnp.einsum("cd,ij->cdij", alike, K) if K.ndim == 2 else K
+    K = K + jnp.einsum("cd,ij->cdij", alike, jnp.diag(own))
+    back = jnp.einsum("icd,deij->ciej", node.T, K).reshape(channels * nodes, channels * nodes)
+    sent = jnp.linalg.inv(jnp.eye(channels * nodes, dtype=K.dtype) - back)
     sent = jnp.einsum("cidj,jdp->cijp", sent.reshape(channels, nodes, channels, nodes), node.T_u)
-    X = jnp.einsum("ic,ik,ckjp->ijp", node.Q, K, sent)
+    X = jnp.einsum("ic,cdik,dkjp->ijp", node.Q, K, sent)
     X = X + jnp.einsum("ip,ij->ijp", node.D, jnp.eye(nodes, dtype=K.dtype))
     return jnp.einsum("ijp,jp->i", X.real**2 + X.imag**2, noise)
 
 
-def _random_point(seed):
+def _random_point(seed, turning=False):
     rng = np.random.default_rng(seed)
 
     def draw(*shape):
         return jnp.asarray(0.4 * (rng.normal(size=shape) + 1j * rng.normal(size=shape)))
 
     node = Responses(T=draw(3, 2, 2), T_u=draw(3, 2, 2), Q=draw(3, 2), D=draw(3, 2))
-    return node, draw(3, 3), jnp.asarray(rng.uniform(1, 2, (3, 2)))
+    K = draw(2, 2, 3, 3) if turning else draw(3, 3)
+    return node, K, draw(3), jnp.asarray(rng.uniform(1, 2, (3, 2)))
 
 
-def _bent(power):
+def _bent(power, turning=False):
     """A real function of real numbers, one a leaf and direction, through `power`."""
-    at = _random_point(0)
-    ways = _random_point(1)
+    at = _random_point(0, turning)
+    ways = _random_point(1, turning)
     leaves, structure = jax.tree.flatten(ways)
 
     def function(t):
         moved = jax.tree.unflatten(
             structure, [t[k].astype(x.dtype) * x for k, x in enumerate(leaves)]
         )
-        node, K, noise = jax.tree.map(jnp.add, at, moved)
-        return jnp.sum(jnp.arange(1.0, 4.0) * jnp.log(power(node, K, noise)))
+        return jnp.sum(jnp.arange(1.0, 4.0) * jnp.log(power(*jax.tree.map(jnp.add, at, moved))))
 
     return function, jnp.zeros(len(leaves))
 
@@ -365,6 +368,22 @@ def test_the_custom_derivative_is_that_of_the_plain_formula(derivative):
         jax.jit(derivative(function))(at) for function, at in (_bent(_power), _bent(_plain_power))
     )
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("turning", [False, True])
+def test_what_moves_alone_moves_power_as_in_the_plain_formula(turning):
+    """One argument at a time: the others are symbols for the rule, which leaves them out."""
+    at, ways = _random_point(0, turning), _random_point(1, turning)
+
+    def alone(power, number):
+        def of(argument):
+            return power(*at[:number], argument, *at[number + 1 :])
+
+        return jax.jvp(of, (at[number],), (ways[number],))[1]
+
+    for number in range(4):
+        found, expected = alone(_power, number), alone(_plain_power, number)
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
 
 
 def test_the_second_derivative_of_power_is_that_of_differences():
