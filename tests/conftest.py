@@ -1,5 +1,6 @@
 """Every test runs in float64 with strict promotion: silent broadcasting is the commonest wrong network."""
 
+import gc
 import os
 import signal
 from importlib.metadata import version
@@ -28,9 +29,36 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 
+# The files that take longest, from the longest down.
+LONGEST = (
+    "test_notebooks.py",
+    "test_lanes.py",
+    "test_static_transfer.py",
+    "test_nothing_lost.py",
+    "test_readme.py",
+    "test_translate.py",
+    "test_export.py",
+    "test_float32.py",
+    "test_master_limits.py",
+    "test_compare.py",
+    "test_cli.py",
+    "test_synapses.py",
+    "test_simulated.py",
+    "test_spectrum.py",
+    "test_checkpoint.py",
+)
+
+
 def pytest_collection_modifyitems(items):
-    """The notebooks first: they take longest, and at the end the other workers would wait for them."""
-    items.sort(key=lambda item: item.path.name != "test_notebooks.py")
+    """The longest files first: at the end the other workers would wait for them."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+def pytest_collection_finish():
+    """Tracing makes many short-lived objects, which the collector need not look for every 700."""
+    gc.set_threshold(100_000, 10, 10)
+    gc.freeze()
 
 
 @pytest.fixture(scope="module", autouse=True)
