@@ -20,7 +20,7 @@ from rosetta_jax.rungs import HarmonicOscillator, StuartLandau, WilsonCowan
 from rosetta_jax.system import Rung
 
 # The power at which weights start, and its spread.
-POWER, SPREAD = 0.35, 0.3
+POWER, SPREAD = 0.8, 0.3
 
 
 def _leaky() -> Rung:

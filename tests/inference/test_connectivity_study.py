@@ -129,7 +129,7 @@ def test_what_the_score_is_read_against(left_out, recordings):
 def test_the_power_of_the_links_is_read_back(left_out):
     study = left_out[0]
     found = link_exponent(study.result, study.networks[0], study.free)
-    assert found == pytest.approx(0.35 * np.exp(0.3 * TRUTH[1]), rel=1e-10)
+    assert found == pytest.approx(0.8 * np.exp(0.3 * TRUTH[1]), rel=1e-10)
     assert link_exponent(study.result, study.networks[0], {"gain": PRESET.free["gain"]}) is None
 
 
