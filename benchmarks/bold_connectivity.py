@@ -9,7 +9,7 @@ fifth nothing but the connectome is used. Two rungs, by exact theory of the slow
 - Wilson-Cowan's excitatory population, about its fixed point: bias and noise linear in the same maps.
 
 Beside each stand the connectome itself, and as the ceiling the mean connectivity of the four. Effective
-connectivity stands apart: about the linear model with maps every link gets a deviation of its own, which the four
+connectivity stands apart: about Wilson-Cowan with maps every link gets a deviation of its own, which the four
 share, and what that gains on the four is read beside what it gains on the fifth.
 
     python benchmarks/bold_connectivity.py [--quick]
@@ -38,8 +38,7 @@ BOLD = Path(__file__).parents[2] / "shared" / "data" / "hcp_bold_aal2.npz"
 BAND = (0.01, 0.1)  # Hz
 REACH = 15.0  # mm
 RATE = 10.0  # 1/s
-MAPS = "linear, and maps"
-EFFECTIVE = "linear, and maps, every link its own"
+EFFECTIVE = "Wilson-Cowan, and maps, every link its own"
 
 
 class Cohort(NamedTuple):
@@ -132,7 +131,7 @@ def models(people: Cohort) -> dict[str, Asked]:
     return {
         "linear, gain and power": Asked(first, gain(first) | raised, 2),
         "linear, and mirrored links": Asked(first, gain(first) | added, 2),
-        MAPS: Asked(second, gain(second) | near | leak, 1),
+        "linear, and maps": Asked(second, gain(second) | near | leak, 1),
         "Wilson-Cowan, and maps": Asked(rates, gain(rates) | near | bias, 1),
     }
 
@@ -258,6 +257,12 @@ def table(found: Mapping[str, list[dict[str, float]]], others: list[dict[str, fl
     return shown
 
 
+def kept(found: Mapping[str, Any], others: list[dict[str, float]]) -> None:
+    """Write what is known so far: a run that is cut short keeps its finished models."""
+    of_run = {"machine": machine(), "commit": commit(), "provenance": provenance()}
+    write_json(RESULTS, {"models": dict(found), "baselines": others} | of_run)
+
+
 def main() -> None:
     """Fit, judge, print and keep."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -267,25 +272,23 @@ def main() -> None:
     people = cohort(BOLD)
     folds = range(1 if quick else len(people.weights))
     others = [baselines(people, left) for left in folds]
-    found: dict[str, list[dict[str, float]]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
+    # The last model's networks are what single links are moved about.
+    brains: list[list[rj.Network]] = []
     for name, asked in models(people).items():
         asked = asked._replace(starts=1) if quick else asked
-        steps = 2 if quick else 200
-        each = [judged(people, asked, left, steps, name) for left in folds]
-        found[name] = [scores for scores, _ in each]
+        each = [judged(people, asked, left, 2 if quick else 200, name) for left in folds]
+        found[name], brains = [scores for scores, _ in each], [networks for _, networks in each]
         Console().print(name, [round(fold["left out"], 3) for fold in found[name]])
-        if name == MAPS:
-            found[EFFECTIVE] = [
-                effective(people, brains, left, 1 if quick else 6)
-                for left, (_, brains) in zip(folds, each, strict=True)
-            ]
+        if not quick:
+            kept(found, others)
+    found[EFFECTIVE] = [
+        effective(people, networks, left, 1 if quick else 6)
+        for left, networks in zip(folds, brains, strict=True)
+    ]
     Console().print(table(found, others))
     if not quick:
-        write_json(
-            RESULTS,
-            {"models": found, "baselines": others, "machine": machine(), "commit": commit()}
-            | {"provenance": provenance()},
-        )
+        kept(found, others)
 
 
 if __name__ == "__main__":

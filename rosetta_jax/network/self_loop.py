@@ -85,8 +85,8 @@ def apart(network: Network) -> tuple[Network, Array, Array]:
         (gain * wires.weights, jnp.ones((), wires.weights.dtype), None, None),
         is_leaf=_is_none,
     )
-    own = (jnp.broadcast_to(each, (nodes,)) for each in (network.self_gain, network.self_delay))
-    return between, *own
+    self_gain = jnp.broadcast_to(network.self_gain, (nodes,))
+    return between, self_gain, jnp.broadcast_to(network.self_delay, (nodes,))
 
 
 def looped_members(network: Network, values: Mapping[str, Array]) -> tuple[Network, dict[str, Any]]:
