@@ -41,6 +41,10 @@ def test_the_spectrum_is_that_of_the_written_out_equation(coupling, lengths):
         inverse = np.linalg.inv(whole)[:3]
         ports = inverse[:, : 3 * len(brain.noise_ports)]
         np.testing.assert_allclose(row, 2 * 0.09 * ports @ ports.conj().T, rtol=1e-9, atol=1e-15)
+    # Within it the loops of nodes stay apart from links.
+    given = rj.Theory().predict(brain, jax.random.key(0))
+    power = np.real(np.diagonal(found.density, axis1=1, axis2=2))
+    np.testing.assert_allclose(given.spectrum(jnp.asarray(frequencies)), power, rtol=1e-9)
 
 
 def test_a_lone_loop_grows_where_its_closed_form_says():
