@@ -177,7 +177,7 @@ def moved(found: rj.FitResult, free: Mapping[str, Any], networks: list[rj.Networ
 
 
 def judged(
-    people: Cohort, asked: Asked, left: int, steps: int, name: str
+    people: Cohort, asked: Asked, left: int, name: str, prior_weight: float, method: Any
 ) -> tuple[dict[str, Any], list[rj.Network]]:
     """A model fitted to all people but one, how well it predicts that one, and the networks of all."""
     of = fold(people, asked.networks, left)
@@ -187,8 +187,8 @@ def judged(
         of.losses,
         pooled=True,
         starts=asked.starts,
-        method=rj.LevenbergMarquardt(steps=steps),
-        prior_weight=1e-4,
+        method=method,
+        prior_weight=prior_weight,
         name=f"{name}, without {left}",
     )
     brains = moved(found, asked.free, asked.networks)
@@ -201,25 +201,10 @@ def judged(
 
 def effective(people: Cohort, brains: list[rj.Network], left: int, steps: int) -> dict[str, Any]:
     """Every link of a fitted model moved by a factor that the four share."""
-    free = {"connectome.weights": rj.PerLink(0.5)}
-    of = fold(people, brains, left)
-    found = rj.fit(
-        of.networks,
-        free,
-        of.losses,
-        pooled=True,
-        starts=1,
-        method=rj.GradientDescent(
-            steps=steps, optimiser=optax.adam(optax.cosine_decay_schedule(0.2, 10 * steps))
-        ),
-        prior_weight=1e-5,
-        name=f"effective connectivity, without {left}",
-    )
-    more = {
-        "numbers": found.all_vectors.shape[-1],
-        "cpu seconds": found.metadata["cpu_seconds_fit"],
-    }
-    return scored(people, moved(found, free, brains), of) | more
+    links = Asked(brains, {"connectome.weights": rj.PerLink(0.5)}, 1)
+    falling = optax.adam(optax.cosine_decay_schedule(0.2, 10 * steps))
+    method = rj.GradientDescent(steps=steps, optimiser=falling)
+    return judged(people, links, left, "effective connectivity", 1e-5, method)[0]
 
 
 def correlation(first: Any, second: Any) -> float:
@@ -277,7 +262,8 @@ def main() -> None:
     brains: list[list[rj.Network]] = []
     for name, asked in models(people).items():
         asked = asked._replace(starts=1) if quick else asked
-        each = [judged(people, asked, left, 2 if quick else 200, name) for left in folds]
+        method = rj.LevenbergMarquardt(steps=2 if quick else 200)
+        each = [judged(people, asked, left, name, 1e-4, method) for left in folds]
         found[name], brains = [scores for scores, _ in each], [networks for _, networks in each]
         Console().print(name, [round(fold["left out"], 3) for fold in found[name]])
         if not quick:

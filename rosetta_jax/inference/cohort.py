@@ -211,9 +211,8 @@ def _sureness(objective: Objective, vectors: Array, data: PyTree) -> tuple[Array
 
     def one(part: tuple[Array, PyTree]) -> tuple[Array, Array, Array]:
         vector, data = part
-        residual = objective.residuals(vector, data)
         # The prior's own residuals, which come last, add the identity.
-        slopes = jax.jacfwd(objective.residuals)(vector, data)
+        slopes, residual = objective.jacobian(vector, data)
         precision = slopes.T @ slopes
         root = jnp.linalg.cholesky(precision)
         identity = jnp.eye(vector.shape[0], dtype=vector.dtype)

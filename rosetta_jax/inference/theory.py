@@ -85,7 +85,8 @@ class NetworkPrediction(Prediction):
 
     def __init__(self, network: Network):
         # Its loops stay apart from its links until here: what regions have of their own is cheap to move.
-        self._network, self._linearisation = as_network(network), about_fixed_point(network)
+        self._linearisation = about_fixed_point(network)
+        self._network = self._linearisation.network
 
     @property
     def status(self) -> Int[Array, ""]:
