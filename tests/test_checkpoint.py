@@ -46,13 +46,16 @@ GIVEN = dict(
 )
 """
 exec(FIT)
-# Killed in the middle of the fifth write, when the file beside the checkpoint is there and not yet whole.
+# Killed in the middle of the 18th write, of the second start's fifth iteration, when the file beside the
+# checkpoint is there and not yet whole.
 KILLED = """
 import os, signal, sys
+from rosetta_jax.optimise import lanes
+lanes._cores = lambda: 1
 fsync, made = os.fsync, []
 def killed(file):
     made.append(1)
-    if len(made) == 5:
+    if len(made) == 18:
         os.kill(os.getpid(), signal.SIGKILL)
     fsync(file)
 os.fsync = killed
@@ -97,7 +100,7 @@ def killed(tmp_path_factory):
 
 def test_a_fit_that_was_killed_goes_on_to_the_same_bits(killed, whole):
     assert killed.with_name("fit.npz.partial").exists()  # it was killed while it wrote
-    assert len(np.load(killed)[".losses"]) == 4 < len(whole.history)
+    assert list(np.load(killed)[".moves"]) == [5, 4, 4, 4] and len(whole.history) > 5
     found = fitted(checkpoint=killed)
     same(found, whole)
     for path, values in whole.values.items():
@@ -129,7 +132,7 @@ def ok(vector, data):
     return jnp.int32(Status.ok)
 
 
-STARTS = np.random.default_rng(0).normal(size=(11, 2))
+STARTS = np.random.default_rng(0).normal(size=(33, 2))
 METHODS = {
     "levenberg-marquardt": LevenbergMarquardt(),
     "adam": GradientDescent(steps=9, updates=3),
@@ -163,18 +166,19 @@ def press_control_c(monkeypatch, before):
         made.append(1)
         if len(made) == before:
             signal.raise_signal(signal.SIGINT)
-        advance(self, chunk)
+        return advance(self, chunk)
 
     monkeypatch.setattr(lanes.Program, "advance", advanced)
+    monkeypatch.setattr(lanes, "_cores", lambda: 1)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_ctrl_c_within_an_iteration_loses_nothing(name, tmp_path, monkeypatch):
-    # Eleven lanes are two chunks on a CPU: of the third iteration the first of them has moved.
+    # 33 lanes are 17 chunks on a CPU: of the third iteration the first of them has moved.
     method, path = METHODS[name], tmp_path / "descent.npz"
     expected = descended(method)
     with monkeypatch.context() as patch:
-        press_control_c(patch, before=6)
+        press_control_c(patch, before=36)
         stopped = descended(method, path, every=1e3)
     assert stopped.interrupted and len(stopped.history) == 2
     found = descended(method, path)
@@ -210,7 +214,7 @@ class Clock:
     def advanced(self, advance):
         def move(program, chunk):
             self.now += 1.0
-            advance(program, chunk)
+            return advance(program, chunk)
 
         return move
 
@@ -218,9 +222,9 @@ class Clock:
 @pytest.mark.parametrize(
     "cost, every, writes",
     [
-        (0.0, 0.0, 20 + 1),  # after each of two chunks of ten iterations, and at the end
-        (0.0, 5.0, 4 + 1),
-        (0.5, 1.0, 4 + 1),  # a write of half a second waits for four and a half
+        (0.0, 0.0, 170 + 1),  # after each of 17 chunks of ten iterations, and at the end
+        (0.0, 5.0, 34 + 1),
+        (0.5, 1.0, 34 + 1),  # a write of half a second waits for four and a half
         (0.0, 1e3, 1),
     ],
 )
@@ -231,6 +235,7 @@ def test_it_is_written_when_it_is_time_and_takes_a_tenth_of_it(
     monkeypatch.setattr(checkpoint.time, "monotonic", clock.monotonic)
     monkeypatch.setattr(checkpoint.os, "fsync", clock.fsync)
     monkeypatch.setattr(lanes.Program, "advance", clock.advanced(lanes.Program.advance))
+    monkeypatch.setattr(lanes, "_cores", lambda: 1)
     method = GradientDescent(steps=9, updates=1, optimiser=optax.sgd(1e-5))
     assert len(descended(method, tmp_path / "descent.npz", every).history) == 10
     assert clock.writes == writes

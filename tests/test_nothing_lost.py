@@ -41,9 +41,10 @@ def press_control_c(monkeypatch, before):
         made.append(1)
         if len(made) == before:
             signal.raise_signal(signal.SIGINT)
-        advance(self, chunk)
+        return advance(self, chunk)
 
     monkeypatch.setattr(lanes.Program, "advance", advanced)
+    monkeypatch.setattr(lanes, "_cores", lambda: 1)
     return made
 
 
@@ -118,7 +119,7 @@ def test_a_command_that_fails_leaves_earlier_results(tmp_path, words):
 
 
 def test_ctrl_c_in_a_fit_keeps_what_was_found(monkeypatch, tmp_path):
-    press_control_c(monkeypatch, before=4)
+    press_control_c(monkeypatch, before=7)  # two starts a time
     found = fitted()
     assert found.metadata["interrupted"] is True
     assert np.isfinite(found.losses).all() and len(found.history) == 3

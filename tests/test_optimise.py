@@ -171,18 +171,36 @@ def test_a_derivative_that_is_not_a_number_is_refused():
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_a_lane_does_not_depend_on_its_company(method):
-    # Twelve lanes are two chunks on a CPU, the second one filled up.
-    starts = RNG.normal(size=(12, 2)) + 1.0
+    # 33 lanes are 17 chunks on a CPU, the last one filled up.
+    starts = RNG.normal(size=(33, 2)) + 1.0
     many = run(rosenbrock, starts, method)
-    for lane in (0, 7, 8, 11):
+    for lane in (0, 1, 2, 32):
         single = run(rosenbrock, starts[lane : lane + 1], method)
         np.testing.assert_allclose(single.vectors[0], many.vectors[lane], rtol=1e-12)
         assert single.evaluations[0] == many.evaluations[lane]
 
 
-def test_lanes_of_a_second_chunk_are_counted_once():
-    found = run(rosenbrock, np.zeros((9, 2)), LevenbergMarquardt())
-    assert found.losses.shape == (9,) and found.history.shape[1] == 9
+def test_lanes_of_a_chunk_that_is_filled_up_are_counted_once():
+    found = run(rosenbrock, np.zeros((33, 2)), LevenbergMarquardt())
+    assert found.losses.shape == (33,) and found.history.shape[1] == 33
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_lanes_on_several_cores_end_where_they_do_on_one(method, monkeypatch):
+    starts = RNG.normal(size=(33, 2)) + 1.0
+    found = []
+    for cores in (1, 5):
+        monkeypatch.setattr(lanes, "_cores", lambda cores=cores: cores)
+        found.append(run(rosenbrock, starts, method))
+    for name in ("vectors", "losses", "status", "history", "evaluations"):
+        one, other = (getattr(each, name) for each in found)
+        assert one.tobytes() == other.tobytes(), name
+
+
+def test_chunks_that_need_much_memory_move_one_at_a_time(monkeypatch):
+    program = lanes.Program(Objective(rosenbrock, always_ok), LevenbergMarquardt(), jnp.zeros(1), 4)
+    monkeypatch.setattr(lanes, "_cores", lambda: 8)
+    assert [program.workers(memory) for memory in (1.0, 1500.0, 1e5, float("nan"))] == [8, 2, 1, 8]
 
 
 def test_each_lane_sees_its_own_data():
@@ -221,9 +239,10 @@ def interrupt_after(monkeypatch, calls):
         made.append(1)
         if len(made) > calls:
             raise KeyboardInterrupt
-        advance(self, chunk)
+        return advance(self, chunk)
 
     monkeypatch.setattr(lanes.Program, "advance", interrupted)
+    monkeypatch.setattr(lanes, "_cores", lambda: 1)
 
 
 def test_an_interruption_returns_the_best_so_far(monkeypatch):

@@ -29,7 +29,8 @@ from rosetta_jax.optimise import (
     Method,
     Objective,
     Part,
-    descend,
+    Program,
+    kept_program,
 )
 from rosetta_jax.parameters import FreeParameters, info, replace
 from rosetta_jax.priors import FreeParameter
@@ -168,16 +169,9 @@ def fit(
         file = Checkpoint(checkpoint, parts, checkpoint_every)
     growth = _known_growth(asked, file, show_progress)
     which = jnp.repeat(jnp.arange(asked.vectors, dtype=jnp.int32), starts)
-    descent = descend(
-        _held(asked),
-        vectors.reshape(asked.vectors * starts, -1),
-        asked.data,
-        which,
-        method,
-        name=name,
-        show_progress=show_progress,
-        checkpoint=file,
-    )
+    program = _program(asked, method, len(which), (prior_weight, pooled))
+    vectors = vectors.reshape(asked.vectors * starts, -1)
+    descent = program.on(asked.data).descend(vectors, which, name, show_progress, file)
     more = {
         "starts": starts,
         "prior_weight": prior_weight,
@@ -187,6 +181,14 @@ def fit(
         "pooled": pooled,
     }
     return _result(asked, descent, starts, more)
+
+
+def _program(asked: Problem, method: Method, lanes: int, weighing: tuple[float, bool]) -> Program:
+    """The program of a descent: one for all people, and for the next fit of the same kind."""
+    shapes = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(asked.data)]
+    free = list(asked.parameters.free.items())
+    parts = (asked.static, free, asked.route, asked.paths, method, lanes, weighing, shapes)
+    return kept_program(parts, lambda: Program(_held(asked), method, asked.data, lanes))
 
 
 def _held(asked: Problem) -> Objective:

@@ -2,11 +2,14 @@
 
 Everything a lane knows sits in one small tree; the loop over iterations runs on the host, so that a bar
 can show progress and an interruption loses at most the iteration in flight. All trees together are the state of
-a descent, which a file can hold.
+a descent, which a file can hold. On a CPU each core moves lanes of its own.
 """
 
 import copy
+import os
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 import equinox as eqx
@@ -21,6 +24,9 @@ from rosetta_jax.optimise.checkpoint import Checkpoint
 from rosetta_jax.optimise.chunks import Chunk, Meter, gathered, history, restore, state
 from rosetta_jax.optimise.methods import Lane, Method, Objective
 from rosetta_jax.results import Status, progress
+
+# Working memory of all chunks that move at a time, at most (MB).
+_MEMORY = 4e3
 
 
 class Descent(eqx.Module):
@@ -87,8 +93,7 @@ def _descended(
         try:
             if not program.ended(chunks):
                 meter.compiled(*program.compile(chunks[0]))
-            while not program.ended(chunks):
-                program.advance(min(chunks, key=lambda chunk: chunk.moves))
+            for _ in _moves(program, chunks, meter.memory):
                 best = float(gathered(chunks, "loss").min())
                 done = int(gathered(chunks, "done").sum())
                 bar.update(task, completed=done, note=f"best loss {best:.5g}")
@@ -99,6 +104,34 @@ def _descended(
     if checkpoint is not None and sum(chunk.moves for chunk in chunks) > before:
         checkpoint.write(state(chunks, meter))
     return _outcome(chunks, meter, interrupted)
+
+
+def _moves(program: "Program", chunks: list[Chunk], memory: float) -> Iterator[None]:
+    """Turns of all chunks until they end, one chunk a core at a time; yields after each move of one."""
+    workers = min(len(chunks), program.workers(memory))
+    pool = ThreadPoolExecutor(workers) if workers > 1 else None
+    try:
+        while not program.ended(chunks):
+            least = min(chunk.moves for chunk in chunks)
+            turn = [chunk for chunk in chunks if chunk.moves == least]
+            for chunk, lanes in _advanced(program, turn, pool):
+                # Put in place by this thread alone, which also writes the file.
+                chunk.move(lanes)
+                yield
+    finally:
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+
+
+def _advanced(
+    program: "Program", turn: list[Chunk], pool: ThreadPoolExecutor | None
+) -> Iterator[tuple[Chunk, Lane]]:
+    """The chunks of a turn and their lanes one iteration on, as they come."""
+    if pool is None:
+        yield from ((chunk, program.advance(chunk)) for chunk in turn)
+    else:
+        asked = {pool.submit(program.advance, chunk): chunk for chunk in turn}
+        yield from ((asked[moved], moved.result()) for moved in as_completed(asked))
 
 
 def _outcome(chunks: list[Chunk], meter: Meter, interrupted: bool) -> Descent:
@@ -128,10 +161,12 @@ class Program:
     """
 
     def __init__(self, objective: Objective, method: Method, data: PyTree, lanes: int):
-        # On a CPU lanes run one after the other and those that are done cost nothing; elsewhere at once.
-        on_cpu = jax.default_backend() == "cpu"
-        self._size = min(lanes, 8 if on_cpu else 64)
-        self._together = None if on_cpu else self._size
+        # On a CPU the lanes of a chunk run one after the other and those that are done cost nothing, so that
+        # small chunks are dealt out evenly to the cores; elsewhere they run at once. The size does not depend on
+        # the machine, or a file could not move to another.
+        self._on_cpu = jax.default_backend() == "cpu"
+        self._size = min(max(lanes // 16, 1), 8) if self._on_cpu else min(lanes, 64)
+        self._together = None if self._on_cpu else self._size
         self._lanes, self._data, self._steps = lanes, data, method.steps
 
         def begin(start: Array, which: Array, data: PyTree) -> Lane:
@@ -201,12 +236,25 @@ class Program:
             least > self._steps or (least > 0 and all(chunk.finished for chunk in chunks))
         )
 
-    def advance(self, chunk: Chunk) -> None:
-        """Move a chunk one iteration on."""
-        lanes = chunk.lanes
-        if not chunk.finished:
-            lanes = jax.block_until_ready(self._move(lanes, chunk.which, self._data))
-        chunk.move(lanes)
+    def workers(self, memory: float) -> int:
+        """How many chunks move at a time, where each needs so much `memory` (MB): one a core of a CPU."""
+        if not self._on_cpu:
+            return 1
+        fitting = _MEMORY // memory if memory > 0 else float("inf")
+        return int(max(1, min(_cores(), fitting)))
+
+    def advance(self, chunk: Chunk) -> Lane:
+        """The lanes of a chunk one iteration on."""
+        if chunk.finished:
+            return chunk.lanes
+        return jax.block_until_ready(self._move(chunk.lanes, chunk.which, self._data))
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _strong(leaf: Array) -> Array:
