@@ -18,7 +18,7 @@ from rosetta_jax.inference import Preset, StudySettings
 from rosetta_jax.inference.study import study
 from rosetta_jax.optimise import lanes
 
-study_module = sys.modules["rosetta_jax.inference.study"]
+fitting_module = sys.modules["rosetta_jax.inference.fitting"]
 
 WEIGHTS = np.ones((3, 3)) - np.eye(3)
 BINS = np.arange(2.0, 22.0)
@@ -158,7 +158,7 @@ def test_ctrl_c_in_a_baseline_keeps_the_model_and_leaves_that_baseline_out(monke
 
 
 def test_ctrl_c_between_fits_still_judges_what_was_found(monkeypatch):
-    predicted, made = study_module._predicted, []
+    predicted, made = fitting_module.predicted, []
 
     def interrupted(*arguments):
         made.append(1)
@@ -166,7 +166,7 @@ def test_ctrl_c_between_fits_still_judges_what_was_found(monkeypatch):
             signal.raise_signal(signal.SIGINT)
         return predicted(*arguments)
 
-    monkeypatch.setattr(study_module, "_predicted", interrupted)
+    monkeypatch.setattr(fitting_module, "predicted", interrupted)
     found = studied()
     assert found.model.interrupted and np.isfinite(found.model.mean_score)
     assert set(found.baselines) == {CEILING}

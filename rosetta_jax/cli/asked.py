@@ -29,6 +29,7 @@ class Asked(NamedTuple):
     width: float | None
     depth: float | None
     left_out: str
+    cohort_curve: bool
     freeing: Freeing
     changes: dict[str, float]
     quiet: bool

@@ -14,6 +14,7 @@ from rosetta_jax.cli.fit_bold import fit_bold
 from rosetta_jax.cli.fit_evoked import fit_evoked
 from rosetta_jax.cli.fit_options import (
     Context,
+    CurveOption,
     DataOption,
     DepthOption,
     DurationOption,
@@ -74,6 +75,7 @@ def fit(
     by_region: WidthOption = None,
     depth: DepthOption = None,
     left_out: LeftOutOption = LeftOut.nothing,
+    cohort_curve: CurveOption = False,
     duration: DurationOption = 20.0,
     dt: StepOption = 1e-3,
     seeds: SeedsOption = 2,
@@ -112,6 +114,7 @@ def fit(
             width=by_region,
             depth=depth,
             left_out=left_out.value,
+            cohort_curve=cohort_curve,
             freeing=Freeing(free, prior, hold, maps),
             changes=changes(assignments),
             quiet=quiet,
@@ -136,6 +139,7 @@ def _fit_spectra(asked: Asked) -> tuple[Study, str]:
         left_out=asked.left_out,
         depth=asked.depth if shared or asked.depth is not None else 0.3,
         share_sd=None if shared else 0.1,
+        curve_rounds=2 if asked.cohort_curve else 0,
     )
     out = result_folder(asked.out)
     chosen = preset(asked.rung)

@@ -75,8 +75,8 @@ WidthOption = Annotated[
         "--by-region",
         metavar="WIDTH",
         rich_help_panel=_REGIONAL,
-        help="Let three of the rung's numbers deviate in every region, with a normal prior of this width in "
-        "units of their own prior (1 is a good choice). Without it all regions share them.",
+        help="Let numbers of the rung (three, of thalamic-loop seven) deviate in every region, with a normal "
+        "prior of this width in units of their own prior (1 is a good choice). Without it all regions share them.",
     ),
 ]
 DepthOption = Annotated[
@@ -84,6 +84,15 @@ DepthOption = Annotated[
     typer.Option(
         rich_help_panel=_REGIONAL,
         help="How much the depth of a spectrum counts beside its shape: 0.15 for shared numbers, 0.3 by region.",
+    ),
+]
+CurveOption = Annotated[
+    bool,
+    typer.Option(
+        "--cohort-curve",
+        rich_help_panel=_REGIONAL,
+        help="See every person through the gain curve (dB) of instruments and processing that fits of people of "
+        "the other half left over, and fit on: the model and all it is read against alike.",
     ),
 ]
 LeftOutOption = Annotated[
@@ -101,10 +110,10 @@ DataOption = Annotated[
     typer.Option(
         help="Recordings, .npz or .mat with the keys `frequencies` (F,) Hz, `psd` (nodes, F) or (people, nodes, "
         "F), `weights` (nodes, nodes) or (people, nodes, nodes), and optional `lengths` mm, `labels`, "
-        "`centres` mm, `maps` (maps, nodes). "
+        "`centres` mm, `maps` (maps, nodes); `lead_field` (sensors, nodes) where `psd` is of sensors. "
         "Of bold instead of the first two `bold` (nodes, T) or (people, nodes, T) with `repetition_time` s, or "
         "`fc` (nodes, nodes) or (people, nodes, nodes); of evoked `times` (T,) s, zero at the stimulus, `evoked` "
-        "(sensors, T) and optional `lead_field` (sensors, nodes). "
+        "(sensors, T) and optional `lead_field`. "
         "Without it: the embedded synthetic recording."
     ),
 ]
@@ -126,9 +135,9 @@ PresetOption = Annotated[
 ModalityOption = Annotated[
     Modality,
     typer.Option(
-        help="What was recorded: meg and eeg are fitted by power spectra of regions, bold by functional "
-        "connectivity, one set of numbers for all people, evoked by the response to a pulse whose strength in "
-        "every region is solved for."
+        help="What was recorded: meg and eeg are fitted by power spectra of regions or sensors, bold by "
+        "functional connectivity, one set of numbers for all people, evoked by the response to a pulse whose "
+        "strength in every region is solved for."
     ),
 ]
 StartsOption = Annotated[int, typer.Option(min=1, help="Starts a person.")]
@@ -144,7 +153,7 @@ NormalisationOption = Annotated[
 ]
 MethodOption = Annotated[
     MethodName,
-    typer.Option(help="auto: Levenberg-Marquardt for shared numbers, Adam by region."),
+    typer.Option(help="auto: Levenberg-Marquardt; by region through simulations Adam."),
 ]
 RouteOption = Annotated[
     RouteName,

@@ -75,6 +75,7 @@ def _summary(found: Study, chosen: dict[str, Any], made: dict[str, Any]) -> dict
             for name, baseline in found.baselines.items()
         },
         "maps": _owed(found),
+        "cohort_curve_db": model.curve,
         "cpu_seconds_per_person_and_start": times["cpu_seconds_fit"] / found.result.all_losses.size,
         "memory_mb": times["memory_mb"],
         "interrupted": found.interrupted,
@@ -115,18 +116,20 @@ def _pictures(found: Study, chosen: dict[str, Any]) -> dict[str, tuple[Any, str]
     measured = recordings.spectra[person]
     fitted = _levelled(model.spectra[person], measured)
     connectome = recordings.connectomes[person]
+    each = "region" if recordings.lead_field is None else "sensor"
+    labels = connectome.labels if recordings.lead_field is None else None
     of = "" if recordings.people == 1 else f" of person {person}, whose score is the median"
     correlations = np.full(measured.shape[1], np.nan)
     correlations[found.judgement.judged_regions] = model.judged.correlations[person]
     pictures = {
         "mean_spectrum": (
             plot.mean_spectrum(frequencies, measured, fitted, _others(found, person)),
-            f"Measured and fitted spectra averaged over regions{of}, with a curve without a "
-            "brain. The level of each region is free and set to the measured one.",
+            f"Measured and fitted spectra averaged over {each}s{of}, with a curve without a "
+            f"brain. The level of each {each} is free and set to the measured one.",
         ),
         "spectra": (
-            plot.spectra(frequencies, measured, fitted, connectome.labels, correlations),
-            f"Measured and fitted spectra of every region{of}.",
+            plot.spectra(frequencies, measured, fitted, labels, correlations),
+            f"Measured and fitted spectra of every {each}{of}.",
         ),
         "scores": (
             _scores(found),
@@ -137,16 +140,17 @@ def _pictures(found: Study, chosen: dict[str, Any]) -> dict[str, tuple[Any, str]
             f"The best loss of every start{of} against iterations.",
         ),
     }
-    known = _alpha_correlations(found)
-    if len(known) > 1:  # one alone has nothing to be read against
+    with_maps = _alpha_correlations(found)
+    if len(with_maps) > 1:  # one alone has nothing to be read against
         pictures["alpha_scores"] = (
-            _ranked(known, "correlation of the map of relative alpha (1)"),
-            "Correlation over regions of predicted and measured relative alpha, mean over people. Curves "
-            "that are the same in every region have no map.",
+            _ranked(with_maps, "correlation of the map of relative alpha (1)"),
+            f"Correlation over {each}s of predicted and measured relative alpha, mean over people. Curves "
+            f"that are the same in every {each} have no map.",
         )
     if connectome.centres is not None:
         pictures |= parameter_maps(found.networks[0], found.result, connectome.centres, person, of)
-    if connectome.centres is not None and np.isfinite(found.measured_alpha[person]).all():
+    known = np.isfinite(found.measured_alpha[person]).all()
+    if connectome.centres is not None and recordings.lead_field is None and known:
         pictures["alpha_map"] = (
             plot.alpha_maps(
                 np.asarray(connectome.centres),
@@ -218,6 +222,7 @@ def _verdict(found: Study, chosen: dict[str, Any]) -> str:
     synthetic = "" if "synthetic" not in chosen["data"] else " The data are synthetic."
     free = _free(found, chosen)
     judged = {"nothing": "", "bins": " on the bins left out", "regions": " in the regions left out"}
+    curve = "" if found.model.curve is None else ", each seen through the gain curve of the others"
     stable = (
         "stable by the refined count of modes"
         if all(found.model.stable)
@@ -227,7 +232,7 @@ def _verdict(found: Study, chosen: dict[str, Any]) -> str:
     return (
         f"A {chosen['rung'].title()} network with {found.model.numbers} numbers a person, {free}, "
         f"reaches a mean correlation of {found.model.mean_score:.3f} in dB over {people} "
-        f"{'person' if people == 1 else 'people'}{judged[chosen['left_out']]}.{missing}{synthetic} "
+        f"{'person' if people == 1 else 'people'}{judged[chosen['left_out']]}{curve}.{missing}{synthetic} "
         f"{_compared(found)}\n\n"
         f"Relative alpha over regions correlates with the measured map at "
         f"{found.model.alpha_map_correlation:.2f}. "
@@ -276,8 +281,9 @@ def _compared(found: Study) -> str:
 
 def _best_curve(found: Study) -> str:
     """The richest curve without a brain."""
-    richest = ("two Lorentzians and 1/f by region", "two Lorentzians and 1/f in the same maps")
-    return next((name for name in richest if name in found.baselines), "two Lorentzians and 1/f")
+    plain = "two Lorentzians and 1/f"
+    richer = (f"{plain} {how}" for how in ("by region", "by sensor", "in the same maps"))
+    return next((name for name in richer if name in found.baselines), plain)
 
 
 def _adds(difference: float, error: float) -> str:

@@ -1,18 +1,20 @@
-"""Recordings: power spectra of regions of one person or many, each with a connectome.
+"""Recordings: power spectra of regions or sensors of one person or many, each with a connectome.
 
 The file is a NumPy `.npz` or a MATLAB `.mat` with the keys
 
 ============= ================================== ==============================================================
 `frequencies` (F,)                               Hz, above zero, increasing
-`psd`         (nodes, F) or (people, nodes, F)   power per hertz, above zero
+`psd`         (nodes, F) or (people, nodes, F)   power per hertz, above zero; of sensors with a `lead_field`
 `weights`     (nodes, nodes) or (people, ...)    [target, source], not negative
 `lengths`     the same, optional                 tract lengths, mm
 `labels`      (nodes,), optional                 names of regions
 `centres`     (nodes, 3), optional               centres of regions, mm
 `maps`        (maps, nodes), optional            cortical maps for parameters that are linear in them, any unit
+`lead_field`  (sensors, nodes), optional         what each sensor of `psd` sees of each region, as it is referenced
 ============= ================================== ==============================================================
 """
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,24 +22,27 @@ import equinox as eqx
 import numpy as np
 
 from rosetta_jax._types import Float
-from rosetta_jax.data.arrays import in_file, named_arrays, recognised, vector
+from rosetta_jax.data.arrays import in_file, named_arrays, numbers, recognised, vector
 from rosetta_jax.data.cortical_maps import CorticalMaps, maps_or_told
 from rosetta_jax.data.people import OPTIONAL, connectomes_of, maps_in, require_keys, stack
 from rosetta_jax.network import Connectome
 
 NEEDED = ("frequencies", "psd", "weights")
+_OPTIONAL = (*OPTIONAL, "lead_field")
 
 
 class Recordings(eqx.Module):
     """Spectra of people: `frequencies` (F,) Hz, `spectra` (people, F, nodes), one connectome a person.
 
-    `maps` (maps, nodes), or None: what regional parameters may be linear in.
+    `maps` (maps, nodes), or None: what regional parameters may be linear in. With a `lead_field` (sensors, nodes)
+    the spectra are those of sensors, (people, F, sensors).
     """
 
     frequencies: Float[np.ndarray, " frequencies"]
     spectra: Float[np.ndarray, "people frequencies nodes"]
     connectomes: tuple[Connectome, ...]
-    maps: Float[np.ndarray, "maps nodes"] | None = None
+    maps: Float[np.ndarray, "maps regions"] | None = None
+    lead_field: Float[np.ndarray, "rows columns"] | None = None
 
     def __check_init__(self):
         if np.ndim(self.spectra) != 3:
@@ -54,10 +59,17 @@ class Recordings(eqx.Module):
             raise ValueError(
                 f"`connectomes` has {len(self.connectomes)} for spectra of {people} people: give one a person."
             )
-        if any(connectome.nodes != nodes for connectome in self.connectomes):
-            found = sorted({connectome.nodes for connectome in self.connectomes})
+        found = sorted({connectome.nodes for connectome in self.connectomes})
+        if self.lead_field is not None:
+            if found != [self.lead_field.shape[1]] or self.lead_field.shape[0] != nodes:
+                raise ValueError(
+                    f"`lead_field` must be (sensors, nodes), a row each of the {nodes} sensors of `psd` and a "
+                    f"column each of the {found} regions of `weights`, got {self.lead_field.shape}."
+                )
+        elif found != [nodes]:
             raise ValueError(
-                f"`psd` has {nodes} regions and `weights` {found}: they must list the same regions."
+                f"`psd` has {nodes} regions and `weights` {found}: they must list the same regions; spectra of "
+                "sensors need a `lead_field` (sensors, nodes)."
             )
 
     @property
@@ -79,7 +91,7 @@ class Recordings(eqx.Module):
                 "that `frequencies` are in Hz."
             )
         spectra = self.spectra[:, inside]
-        return Recordings(self.frequencies[inside], spectra, self.connectomes, self.maps)
+        return dataclasses.replace(self, frequencies=self.frequencies[inside], spectra=spectra)
 
 
 def load_recordings(
@@ -102,29 +114,32 @@ def load_recordings(
     if keys is not None:
         with in_file(path):
             arrays = _chosen(arrays, keys)
-    if "lead_field" in arrays:
-        raise ValueError(
-            f"{path} has a `lead_field`, and a study fits spectra of regions: leave it out if `psd` is of "
-            "regions, or fit sensors by rj.fit with rj.inference.AtSensors."
-        )
-    require_keys(path, arrays, NEEDED, OPTIONAL)
+    require_keys(path, arrays, NEEDED, _OPTIONAL)
     with in_file(path):
         return _recordings(arrays, normalisation)
 
 
 def _chosen(arrays: dict[str, np.ndarray], keys: Mapping[str, str | None]) -> dict[str, np.ndarray]:
     """The arrays by the names of this module."""
-    own = {name: (name,) for name in NEEDED + OPTIONAL}
+    own = {name: (name,) for name in NEEDED + _OPTIONAL}
     return {name: arrays[key] for name, key in recognised(arrays, own, keys).items()}
 
 
 def _recordings(arrays: dict[str, np.ndarray], normalisation: str) -> Recordings:
     frequencies = _increasing(vector("frequencies", arrays["frequencies"]))
     psd = stack("psd", arrays["psd"])
-    people, nodes = psd.shape[0], psd.shape[1]
+    people, nodes, of, leads = psd.shape[0], psd.shape[1], "psd", None
     _require_psd(psd, len(frequencies))
-    connectomes = connectomes_of(arrays, people, nodes, normalisation, "psd")
-    return Recordings(frequencies, np.swapaxes(psd, 1, 2), connectomes, maps_in(arrays, nodes))
+    if "lead_field" in arrays:
+        leads, of = numbers("lead_field", arrays["lead_field"]), "lead_field"
+        if leads.ndim != 2 or len(leads) != nodes:
+            raise ValueError(
+                f"`lead_field` must be (sensors, nodes) with the {nodes} sensors of `psd`, got {leads.shape}."
+            )
+        nodes = leads.shape[1]
+    connectomes = connectomes_of(arrays, people, nodes, normalisation, of)
+    spectra, maps = np.swapaxes(psd, 1, 2), maps_in(arrays, nodes)
+    return Recordings(frequencies, spectra, connectomes, maps, leads)
 
 
 def _increasing(frequencies: np.ndarray) -> np.ndarray:

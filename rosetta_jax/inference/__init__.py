@@ -33,6 +33,8 @@ from rosetta_jax.inference.evoked_study import evoked_study as evoked_study
 from rosetta_jax.inference.evoked_study import without_brain as without_brain
 from rosetta_jax.inference.fit import FitResult as FitResult
 from rosetta_jax.inference.fit import fit as fit
+from rosetta_jax.inference.fitting import Scored as Scored
+from rosetta_jax.inference.fitting import StudySettings as StudySettings
 from rosetta_jax.inference.freeing import alike as alike
 from rosetta_jax.inference.freeing import coefficients as coefficients
 from rosetta_jax.inference.freeing import declared as declared
@@ -60,6 +62,7 @@ from rosetta_jax.inference.losses import SpectrumLoss as SpectrumLoss
 from rosetta_jax.inference.losses import SumOfLosses as SumOfLosses
 from rosetta_jax.inference.measures import cohort_curve as cohort_curve
 from rosetta_jax.inference.measures import correlation_db as correlation_db
+from rosetta_jax.inference.measures import curves_of_others as curves_of_others
 from rosetta_jax.inference.measures import map_correlation as map_correlation
 from rosetta_jax.inference.measures import paired_difference as paired_difference
 from rosetta_jax.inference.measures import relative_power as relative_power
@@ -84,8 +87,6 @@ from rosetta_jax.inference.sites_loss import best_sites as best_sites
 from rosetta_jax.inference.split_half import Measured as Measured
 from rosetta_jax.inference.split_half import calibrated as calibrated
 from rosetta_jax.inference.split_half import split_half as split_half
-from rosetta_jax.inference.study import Scored as Scored
 from rosetta_jax.inference.study import Study as Study
-from rosetta_jax.inference.study import StudySettings as StudySettings
 from rosetta_jax.inference.study import study as study
 from rosetta_jax.inference.theory import Theory as Theory

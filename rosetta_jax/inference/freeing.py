@@ -98,7 +98,9 @@ def freed(
     def made(connectome: Connectome) -> Network:
         return replace(preset.network(connectome), outside)
 
-    regional = tuple(path for path in preset.regional if path in chosen)
+    regional = {
+        path: chosen.get(path, kind) for path, kind in preset.regional.items() if path not in hold
+    }
     return Preset(made if outside else preset.network, chosen, regional)
 
 
@@ -118,7 +120,7 @@ def in_maps(
         path: linear_in(maps, kind, width) if path in names else kind
         for path, kind in preset.free.items()
     }
-    regional = tuple(path for path in preset.regional if path not in names)
+    regional = {path: kind for path, kind in preset.regional.items() if path not in names}
     return Preset(preset.network, chosen, regional)
 
 

@@ -52,6 +52,19 @@ def cohort_curve(
     return missed[good].mean(axis=(0, 2))
 
 
+def curves_of_others(
+    measured: Float[np.ndarray, "people frequencies nodes"],
+    fitted: Float[np.ndarray, "people frequencies *one"],
+) -> Float[np.ndarray, "people frequencies"]:
+    """For each person the gain curve (dB) of the half of the people that the person is not in.
+
+    People are halved by turns. Raises `ValueError` where a half has nobody whose fit is finite.
+    """
+    even = np.arange(len(fitted)) % 2 == 0
+    of_even, of_odd = (cohort_curve(measured[half], fitted[half]) for half in (even, ~even))
+    return np.where(even[:, None], of_odd, of_even)
+
+
 def map_correlation(
     first: Float[np.ndarray, " nodes"], second: Float[np.ndarray, " nodes"]
 ) -> float:

@@ -5,7 +5,8 @@ fixed here once and are the same for every person; the free numbers are shared b
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -19,22 +20,26 @@ from rosetta_jax.rungs import NMM1, HarmonicOscillator, JansenRit, StuartLandau
 
 
 class Preset(NamedTuple):
-    """A network for a connectome, which of its parameters are free, and which of those may vary by region."""
+    """A network for a connectome, which of its parameters are free, and which may vary by region.
+
+    A `regional` parameter that is not `free` stays as it is where nothing varies by region, and else begins at the
+    middle of its prior.
+    """
 
     network: Callable[[Connectome], Network]
     free: dict[str, FreeParameter]
-    regional: tuple[str, ...] = ()
+    regional: Mapping[str, FreeParameter] = MappingProxyType({})
 
 
 def by_region(
-    free: Mapping[str, FreeParameter], regional: Sequence[str], width: float
+    free: Mapping[str, FreeParameter], regional: Mapping[str, FreeParameter], width: float
 ) -> dict[str, FreeParameter]:
     """`free` with the `regional` ones deviating in each region, by `width` of their prior's own width."""
-    for path in regional:
-        _checks.one_of("regional", path, free)
-    return {
-        path: PerRegion(kind, width) if path in regional else kind for path, kind in free.items()
-    }
+    return dict(free) | {path: PerRegion(kind, width) for path, kind in regional.items()}
+
+
+def _those(free: Mapping[str, FreeParameter], *names: str) -> dict[str, FreeParameter]:
+    return {name: free[name] for name in names}
 
 
 def _jansen_rit(connectome: Connectome) -> Network:
@@ -87,35 +92,40 @@ _PLANAR_FREE: dict[str, FreeParameter] = {
     "sensor.sigma": LogNormal(2e-3, 1.5),
 }
 
-_PLANAR_REGIONAL = ("rung.alpha", "rung.omega", "noise.exponent")
+_PLANAR_REGIONAL = _those(_PLANAR_FREE, "rung.alpha", "rung.omega", "noise.exponent")
+
+_JANSEN_RIT_FREE: dict[str, FreeParameter] = {
+    "rung.excitatory_rate": LogNormal(120.0, 0.4),
+    "rung.inhibitory_rate": LogNormal(60.0, 0.4),
+    "rung.connectivity": LogNormal(120.0, 0.3),
+    "rung.bias": Normal(250.0, 150.0),
+    "gain": LogNormal(10.0, 1.0),
+    "noise.exponent": Normal(0.0, 0.7),
+    "sensor.sigma": LogNormal(2e-3, 1.5),
+}
+
+_LOOP_FREE: dict[str, FreeParameter] = {
+    "rung.decay_x": LogNormal(0.004, 0.6),
+    "rung.decay_y": LogNormal(0.02, 0.6),
+    "rung.w_xy": LogNormal(20.0, 0.7),
+    "gain": LogNormal(1.0, 1.0),
+    "self_gain": Normal(0.0, 10.0),
+    "self_delay": LogNormal(0.097, 0.1),
+    "noise.exponent": Normal(0.2, 0.7),
+}
+
+# Of each region also the floor of the sensors, which high frequencies end in.
+_LOOP_REGIONAL = {path: kind for path, kind in _LOOP_FREE.items() if path != "gain"} | {
+    "sensor.sigma": LogNormal(5e-3, 1.5)
+}
 
 PRESETS: dict[str, Preset] = {
     "jansen-rit": Preset(
         _jansen_rit,
-        {
-            "rung.excitatory_rate": LogNormal(120.0, 0.4),
-            "rung.inhibitory_rate": LogNormal(60.0, 0.4),
-            "rung.connectivity": LogNormal(120.0, 0.3),
-            "rung.bias": Normal(250.0, 150.0),
-            "gain": LogNormal(10.0, 1.0),
-            "noise.exponent": Normal(0.0, 0.7),
-            "sensor.sigma": LogNormal(2e-3, 1.5),
-        },
-        ("rung.excitatory_rate", "rung.inhibitory_rate", "noise.exponent"),
+        _JANSEN_RIT_FREE,
+        _those(_JANSEN_RIT_FREE, "rung.excitatory_rate", "rung.inhibitory_rate", "noise.exponent"),
     ),
-    "thalamic-loop": Preset(
-        _thalamic_loop,
-        {
-            "rung.decay_x": LogNormal(0.004, 0.6),
-            "rung.decay_y": LogNormal(0.02, 0.6),
-            "rung.w_xy": LogNormal(20.0, 0.7),
-            "gain": LogNormal(1.0, 1.0),
-            "self_gain": Normal(0.0, 10.0),
-            "self_delay": LogNormal(0.097, 0.1),
-            "noise.exponent": Normal(0.2, 0.7),
-        },
-        ("rung.w_xy", "self_gain", "noise.exponent"),
-    ),
+    "thalamic-loop": Preset(_thalamic_loop, _LOOP_FREE, _LOOP_REGIONAL),
     "stuart-landau": Preset(_planar(StuartLandau), _PLANAR_FREE, _PLANAR_REGIONAL),
     "harmonic": Preset(_planar(HarmonicOscillator), _PLANAR_FREE, _PLANAR_REGIONAL),
 }
@@ -135,4 +145,6 @@ def drawable(chosen: Preset) -> Preset:
         exponent = jnp.clip(brain.noise.exponent, 0.2, 1.8)
         return dataclasses.replace(brain, noise=PowerLawProcess(brain.noise.sigma, exponent))
 
-    return Preset(network, chosen.free | {"noise.exponent": Uniform(0.0, 2.0)}, chosen.regional)
+    exponent: dict[str, FreeParameter] = {"noise.exponent": Uniform(0.0, 2.0)}
+    regional = dict(chosen.regional) | (exponent if "noise.exponent" in chosen.regional else {})
+    return Preset(network, chosen.free | exponent, regional)

@@ -91,7 +91,7 @@ def test_all_four_at_once():
     assert found.free["gain"] == rj.LogNormal(3.0, 0.2)
     assert found.free["speed"] == rj.LogNormal(8.0, 0.5)
     assert isinstance(found.free["rung.omega"], LinearIn)
-    assert found.regional == ("rung.alpha", "noise.exponent")
+    assert list(found.regional) == ["rung.alpha", "noise.exponent"]
 
 
 @pytest.mark.parametrize(

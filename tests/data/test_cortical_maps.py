@@ -76,6 +76,17 @@ def test_maps_of_other_regions_are_refused(shape, tmp_path):
         load_recordings(saved(tmp_path, maps=np.ones(shape)))
 
 
-def test_spectra_of_sensors_are_not_taken_for_those_of_regions(tmp_path):
-    with pytest.raises(ValueError, match=r"has a `lead_field`.*rj\.inference\.AtSensors"):
-        load_recordings(saved(tmp_path, lead_field=np.ones((3, NODES))))
+def test_spectra_of_sensors_come_with_what_these_see(tmp_path):
+    leads = np.arange(2.0 * NODES).reshape(NODES, 2)
+    pair = np.ones((2, 2)) - np.eye(2)
+    found = load_recordings(saved(tmp_path, lead_field=leads, weights=pair), "none")
+    np.testing.assert_array_equal(found.lead_field, leads)
+    assert found.connectomes[0].nodes == 2 and found.within(2.0, 4.0).lead_field is not None
+
+
+@pytest.mark.parametrize("shape", [(3, NODES), (NODES,)])
+def test_a_lead_field_of_other_sensors_is_refused(shape, tmp_path):
+    with pytest.raises(
+        ValueError, match=rf"`lead_field` must be \(sensors, nodes\) with the {NODES}"
+    ):
+        load_recordings(saved(tmp_path, lead_field=np.ones(shape)))

@@ -23,6 +23,7 @@ from rosetta_jax.parameters import FreeParameters
 from rosetta_jax.regional import LinearIn
 
 study_module = sys.modules["rosetta_jax.inference.study"]
+fitting_module = sys.modules["rosetta_jax.inference.fitting"]
 NODES = 6
 RNG = np.random.default_rng(2)
 CONNECTOME = rj.Connectome(RNG.uniform(0.1, 1, (NODES, NODES)) * (1 - np.eye(NODES))).normalised()
@@ -40,7 +41,9 @@ def network(connectome):
 
 
 OWN = Preset(
-    network, {"rung.alpha": rj.Normal(-20.0, 8.0), "gain": rj.LogNormal(4.0, 1.0)}, ("rung.alpha",)
+    network,
+    {"rung.alpha": rj.Normal(-20.0, 8.0), "gain": rj.LogNormal(4.0, 1.0)},
+    {"rung.alpha": rj.Normal(-20.0, 8.0)},
 )
 BRAIN = network(CONNECTOME)
 
@@ -81,7 +84,7 @@ def test_more_fewer_and_other_priors():
         "rung.omega": rj.LogNormal(60.0, 0.5),
     }
     # What is held does not vary by region either; OWN itself is as it was.
-    assert found.regional == () and OWN.regional == ("rung.alpha",)
+    assert found.regional == {} and set(OWN.regional) == {"rung.alpha"}
     assert set(OWN.free) == {"rung.alpha", "gain"}
 
 
@@ -127,7 +130,7 @@ def test_linear_in_maps_keeps_the_prior_and_frees_what_was_not():
     assert isinstance(alpha, LinearIn) and isinstance(omega, LinearIn)
     assert alpha.shared == OWN.free["rung.alpha"] and alpha.width == 0.5
     assert omega.shared == rj.LogNormal(60.0, 0.5)
-    assert found.regional == ()
+    assert found.regional == {}
     assert FreeParameters(BRAIN, found.free).size == 3 + 1 + 3
     assert alike(found.free) == OWN.free | {"rung.omega": rj.LogNormal(60.0, 0.5)}
     with pytest.raises(ValueError, match=r"`maps` is 'rung\.alhpa'"):
@@ -176,8 +179,8 @@ def mapped():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(study_module, "BASELINES", {})
-        patch.setattr(study_module, "fit", fit)
-        patch.setattr(study_module, "_predicted", lambda *rest: (rj.Status.ok, spectra[0]))
+        patch.setattr(fitting_module, "fit", fit)
+        patch.setattr(fitting_module, "predicted", lambda *rest: (rj.Status.ok, spectra[0]))
         chosen = in_maps(OWN, BRAIN, ["rung.alpha"], MAPS)
         return study_module.study(recordings, chosen, show_progress=False)
 
@@ -205,7 +208,9 @@ def test_at_gain_zero_with_nothing_else_free_the_model_is_judged_as_it_is():
         patch.setattr(study_module, "BASELINES", {})
         # What is fitted stays where it is.
         patch.setattr(
-            study_module._Fitting, "fitted", lambda self, models, *rest: self.as_they_are(models)
+            fitting_module.Fitting,
+            "finished",
+            lambda self, begun, *rest: self.as_they_are(begun.models),
         )
         found = study_module.study(
             Recordings(bins, spectrum[None], (CONNECTOME,)),
