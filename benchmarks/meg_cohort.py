@@ -34,6 +34,7 @@ import rosetta_jax as rj
 from rosetta_jax.data import Recordings, load_recordings
 from rosetta_jax.inference import Scored, Study, StudySettings, by_region, preset
 from rosetta_jax.inference import study as fitted
+from rosetta_jax.inference.fitting import Fitting
 from rosetta_jax.inference.judgement import judgement
 from rosetta_jax.inference.measures import map_correlation, paired_difference
 from rosetta_jax.parameters import FreeParameters
@@ -190,9 +191,17 @@ def study(of: Recordings, rounds: int, steps: int, starts: int) -> dict[str, Any
         }
         return found
 
+    settings = StudySettings(**regional, curve_rounds=rounds)
+    judged = judgement("bins", *of.spectra.shape[1:])
+    networks = [loop.network(each) for each in of.connectomes]
+    alone = Fitting(of, judged, settings, None, None, True)
+    timed(
+        "network by region, others' curve, compilation included",
+        lambda: alone.fitted(networks, loop.free, loop.regional, "network"),
+    )
     through = timed(
-        "by region, others' curve, baselines included",
-        lambda: fitted(of, loop, StudySettings(**regional, curve_rounds=rounds)),
+        "the same again, with its baselines",
+        lambda: fitted(of, loop, settings),
     )
     plain = timed(
         "by region, baselines included", lambda: fitted(of, loop, StudySettings(**regional))
@@ -217,7 +226,6 @@ def study(of: Recordings, rounds: int, steps: int, starts: int) -> dict[str, Any
             "by region": less(plain, f"{CURVE} by region"),
             **{f"shared{name}": less(each, CURVE) for name, each in shared.items()},
         },
-        "model by region, seconds of its own fit": through.result.metadata["seconds_fit"],
         "cohort curve, dB": through.model.curve[:2].tolist(),
         "maps of people left out": maps,
         "spent": spent,

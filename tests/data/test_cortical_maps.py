@@ -79,7 +79,15 @@ def test_maps_of_other_regions_are_refused(shape, tmp_path):
 def test_spectra_of_sensors_come_with_what_these_see(tmp_path):
     leads = np.arange(2.0 * NODES).reshape(NODES, 2)
     pair = np.ones((2, 2)) - np.eye(2)
-    found = load_recordings(saved(tmp_path, lead_field=leads, weights=pair), "none")
+    psd = np.ones((NODES, 4))
+    np.savez(
+        tmp_path / "eeg.npz",
+        frequencies=np.arange(1.0, 5.0),
+        psd=psd,
+        weights=pair,
+        lead_field=leads,
+    )
+    found = load_recordings(tmp_path / "eeg.npz", "none")
     np.testing.assert_array_equal(found.lead_field, leads)
     assert found.connectomes[0].nodes == 2 and found.within(2.0, 4.0).lead_field is not None
 
