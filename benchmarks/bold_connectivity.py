@@ -29,8 +29,8 @@ from rich.table import Table
 from run import commit, machine
 
 import rosetta_jax as rj
+from rosetta_jax.inference import applied
 from rosetta_jax.observe import upper_triangle
-from rosetta_jax.parameters import FreeParameters
 from rosetta_jax.results import provenance, write_json
 
 RESULTS = Path(__file__).parent / "results" / "bold_connectivity.json"
@@ -169,13 +169,6 @@ def scored(people: Cohort, brains: list[rj.Network], of: Fold) -> dict[str, Any]
     }
 
 
-def moved(found: rj.FitResult, free: Mapping[str, Any], networks: list[rj.Network]) -> list[Any]:
-    """Networks, also of people who were not fitted, at the best vector of a fit."""
-    parameters = FreeParameters(networks[0], free)
-    vector = jnp.asarray(found.all_vectors[0, np.argmin(found.all_losses[0])])
-    return [parameters.apply(vector, each) for each in networks]
-
-
 def judged(
     people: Cohort, asked: Asked, left: int, name: str, prior_weight: float, method: Any
 ) -> tuple[dict[str, Any], list[rj.Network]]:
@@ -191,7 +184,7 @@ def judged(
         prior_weight=prior_weight,
         name=f"{name}, without {left}",
     )
-    brains = moved(found, asked.free, asked.networks)
+    brains = applied(found, asked.free, asked.networks)
     more = {
         "numbers": found.all_vectors.shape[-1],
         "cpu seconds": found.metadata["cpu_seconds_fit"],

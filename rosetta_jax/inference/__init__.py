@@ -32,6 +32,7 @@ from rosetta_jax.inference.evoked_study import EvokedStudy as EvokedStudy
 from rosetta_jax.inference.evoked_study import evoked_study as evoked_study
 from rosetta_jax.inference.evoked_study import without_brain as without_brain
 from rosetta_jax.inference.fit import FitResult as FitResult
+from rosetta_jax.inference.fit import applied as applied
 from rosetta_jax.inference.fit import fit as fit
 from rosetta_jax.inference.fitting import Scored as Scored
 from rosetta_jax.inference.fitting import StudySettings as StudySettings

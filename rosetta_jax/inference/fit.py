@@ -303,6 +303,27 @@ def best_vectors(asked: Problem, name: str, result: FitResult) -> Float[np.ndarr
     return result.all_vectors[np.arange(people), np.argmin(result.all_losses, axis=1)]
 
 
+def applied(
+    result: FitResult, free: Mapping[str, FreeParameter], models: Sequence[Model]
+) -> list[Model]:
+    """Models, also of people who were not fitted, at the best vector of a pooled fit of `free`.
+
+    Each keeps what is its own, such as the links that `rj.PerLink` moves: give them as they were before the fit.
+    Raises `ValueError` where people had a vector each, or where there is no model.
+    """
+    if not models:
+        raise ValueError("`models` is empty: give at least one.")
+    parameters = FreeParameters(models[0], free)
+    people, _, size = result.all_vectors.shape
+    if (people, size) != (1, parameters.size):
+        raise ValueError(
+            f"`result` holds {people} vectors of {size} numbers, and `free` has {parameters.size}: give a fit of "
+            "the same parameters with pooled=True."
+        )
+    vector = jnp.asarray(result.all_vectors[0, int(np.argmin(result.all_losses[0]))])
+    return [parameters.apply(vector, each) for each in models]
+
+
 def _result(asked: Problem, descent: Descent, starts: int, more: dict[str, Any]) -> FitResult:
     parameters, people = asked.parameters, asked.vectors
     shape = (people, starts)

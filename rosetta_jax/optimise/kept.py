@@ -10,7 +10,7 @@ from rosetta_jax.optimise.fingerprint import fingerprint
 from rosetta_jax.optimise.lanes import Program
 
 # How many are kept: each holds its compiled code, some megabytes.
-_MOST = 4
+_MOST = 12
 _kept: list[tuple[str, Any, Program]] = []
 
 

@@ -90,7 +90,7 @@ def test_a_rung_that_was_defined_anew_is_another_one(made):
 
 
 def test_few_programs_are_kept_and_none_with_its_data(made):
-    for steps in range(1, 8):
+    for steps in range(1, kept._MOST + 3):
         fitted(method=rj.LevenbergMarquardt(steps=steps))
     assert len(kept._kept) == kept._MOST
     assert all(program._data is None for _, _, program in kept._kept)
