@@ -137,6 +137,7 @@ def of_connectomes(of: Recordings, group: np.ndarray, maps: np.ndarray) -> np.nd
     ]
     features = np.stack(told) - np.stack([told[at] for at in group]).mean(axis=0)
     size = features[group].std(axis=(0, 2), keepdims=True)
+    size = np.where(size > 0, size, 1.0)
     design = (features / size)[group].swapaxes(1, 2).reshape(-1, 3)
     missed = (maps[group] - maps[group].mean(axis=0)).reshape(-1)
     slope = np.linalg.lstsq(design, missed)[0]

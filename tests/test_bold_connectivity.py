@@ -56,7 +56,7 @@ def test_models_have_the_numbers_that_are_said(people):
     sizes = [
         FreeParameters(each.networks[0], each.free).size for each in study.models(people).values()
     ]
-    assert sizes == [2, 3, 14, 14]
+    assert sizes == [2, 3, 14, 14, 14]
     for each in study.models(people).values():
         start = rj.linear.stability(each.networks[0])
         assert int(start.status) == rj.Status.ok
