@@ -53,11 +53,12 @@ class Cohort(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A model: one network a person, what is free, and from how many starts it is fitted."""
+    """A model: one network a person, what is free, from how many starts, or from which other model on."""
 
     networks: list[rj.Network]
     free: Mapping[str, Any]
     starts: int
+    begin: str | None = None
 
 
 def cohort(path: Path) -> Cohort:
@@ -158,8 +159,9 @@ def models(people: Cohort) -> dict[str, Asked]:
         "linear, and mirrored links": Asked(first, gain(first) | added, 2),
         "linear, and maps": Asked(second, gain(second) | near | leak, 1),
         "Wilson-Cowan, bias in maps": Asked(rates, gain(rates) | near | bias, 1),
+        # About rest it is the linear model, of the same coordinates: it goes on from there.
         "Wilson-Cowan of 1972, recurrence in maps": Asked(
-            silent, gain(silent) | near | recurrent, 1
+            silent, gain(silent) | near | recurrent, 1, "linear, and maps"
         ),
     }
 
@@ -193,14 +195,28 @@ def scored(people: Cohort, brains: list[rj.Network], of: Fold) -> dict[str, Any]
     return {
         "left out": r[of.left],
         "fitted": float(np.mean([r[person] for person in of.others])),
-        "stable": int(predicted[of.left].status) == rj.Status.ok,
+        "stable": all(int(found.status) == rj.Status.ok for found in predicted),
     }
 
 
+class Judged(NamedTuple):
+    """A model fitted to all people but one: its scores, the networks of all, and the fit."""
+
+    scores: dict[str, Any]
+    networks: list[rj.Network]
+    fit: rj.FitResult
+
+
 def judged(
-    people: Cohort, asked: Asked, left: int, name: str, prior_weight: float, method: Any
-) -> tuple[dict[str, Any], list[rj.Network]]:
-    """A model fitted to all people but one, how well it predicts that one, and the networks of all."""
+    people: Cohort,
+    asked: Asked,
+    left: int,
+    name: str,
+    prior_weight: float,
+    method: Any,
+    begin: rj.FitResult | None = None,
+) -> Judged:
+    """A model fitted to all people but one, and how well it predicts that one."""
     of = fold(people, asked.networks, left)
     found = rj.fit(
         of.networks,
@@ -208,6 +224,7 @@ def judged(
         of.losses,
         pooled=True,
         starts=asked.starts,
+        begin=begin,
         method=method,
         prior_weight=prior_weight,
         name=f"{name}, without {left}",
@@ -217,7 +234,7 @@ def judged(
         "numbers": found.all_vectors.shape[-1],
         "cpu seconds": found.metadata["cpu_seconds_fit"],
     }
-    return scored(people, brains, of) | more, brains
+    return Judged(scored(people, brains, of) | more, brains, found)
 
 
 def effective(people: Cohort, brains: list[rj.Network], left: int, steps: int) -> dict[str, Any]:
@@ -225,7 +242,7 @@ def effective(people: Cohort, brains: list[rj.Network], left: int, steps: int) -
     links = Asked(brains, {"connectome.weights": rj.PerLink(0.5)}, 1)
     falling = optax.adam(optax.cosine_decay_schedule(0.2, 10 * steps))
     method = rj.GradientDescent(steps=steps, optimiser=falling)
-    return judged(people, links, left, "effective connectivity", 1e-5, method)[0]
+    return judged(people, links, left, "effective connectivity", 1e-5, method).scores
 
 
 def correlation(first: Any, second: Any) -> float:
@@ -280,12 +297,18 @@ def main() -> None:
     others = [baselines(people, left) for left in folds]
     found: dict[str, list[dict[str, Any]]] = {}
     # The last model's networks are what single links are moved about.
+    each: dict[str, list[Judged]] = {}
     brains: list[list[rj.Network]] = []
     for name, asked in models(people).items():
         asked = asked._replace(starts=1) if quick else asked
         method = rj.LevenbergMarquardt(steps=2 if quick else 200)
-        each = [judged(people, asked, left, name, 1e-4, method) for left in folds]
-        found[name], brains = [scores for scores, _ in each], [networks for _, networks in each]
+        begun = [fold.fit for fold in each[asked.begin]] if asked.begin else [None] * len(folds)
+        each[name] = [
+            judged(people, asked, left, name, 1e-4, method, begin)
+            for left, begin in zip(folds, begun, strict=True)
+        ]
+        found[name] = [fold.scores for fold in each[name]]
+        brains = [fold.networks for fold in each[name]]
         Console().print(name, [round(fold["left out"], 3) for fold in found[name]])
         if not quick:
             kept(found, others)

@@ -42,7 +42,9 @@ def people():
 
 def test_whoever_is_left_out_is_predicted(people):
     asked = study.models(people)["linear, gain and power"]._replace(starts=1)
-    found, brains = study.judged(people, asked, 1, "known", 1e-4, rj.LevenbergMarquardt(steps=60))
+    found, brains, _ = study.judged(
+        people, asked, 1, "known", 1e-4, rj.LevenbergMarquardt(steps=60)
+    )
     assert found["stable"] and found["numbers"] == 2
     assert found["left out"] > 0.995 and found["fitted"] > 0.995
     links = study.effective(people, brains, 1, 1)
