@@ -201,3 +201,23 @@ def test_points_are_found_all_over_parameter_space(kind):
     lanes = {name: jnp.asarray(values) for name, values in drawn.items()}
     status = jax.jit(jax.vmap(lambda lane: fixed_point(kind(**lane)).status))(lanes)
     assert int((status != Status.ok).sum()) == 0
+
+
+@pytest.mark.parametrize("share", [0.9, 0.999, 0.99999])
+def test_silence_near_onset_is_a_fixed_point(share):
+    # What rounding leaves of a state of zeros grows towards onset, and is no lack of convergence.
+    weights = random_connectome(np.random.default_rng(5), 30).weights
+    radius = float(np.abs(np.linalg.eigvals(np.asarray(weights))).max())
+    slope, recurrent = 0.1625, 5.2
+    silent = WilsonCowan(
+        bias_x=0.0,
+        w_xx=recurrent,
+        w_xy=0.0,
+        w_yx=0.0,
+        w_yy=0.0,
+        transfer_x=rj.Logistic(steepness=1.3, threshold=0.0, subtracted=1.0),
+    )
+    gain = share * (1 - slope * recurrent) / slope / radius
+    found = fixed_point(rj.Network(silent, rj.Connectome(weights), gain=gain))
+    assert int(found.status) == Status.ok
+    np.testing.assert_allclose(found.state.x, 0.0, atol=1e-9)
