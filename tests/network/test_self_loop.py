@@ -172,3 +172,37 @@ def test_half_a_loop_milliseconds_and_translations_are_named():
     with pytest.raises(ValueError, match=r"vessels \(`bold`\), which are not carried"):
         rj.translate(damped(bold=rj.BalloonWindkessel()), rj.StuartLandau)
     assert as_network(damped(self_gain=1.0, self_delay=0.1)).self_gain is None
+
+
+SPARSE = np.zeros((12, 12))
+# A wheel: the first node has many links and the others two or three, so that lists of links are filled up.
+SPARSE[0, 1:9] = SPARSE[1:9, 0] = 0.5
+for _node in range(1, 12):
+    SPARSE[_node, _node % 11 + 1] = 0.8
+
+
+@pytest.mark.parametrize(
+    "transport, shortest",
+    [(None, 5.0), ("ring", 5.0), ("split", 5.0), ("ring and slices", 5.0), ("slices", 60.0)],
+)
+def test_a_sparse_network_at_rest_stays_there_with_loops(transport, shortest):
+    # A list that is filled up with the node itself would read its loop again and again.
+    lengths = np.where(
+        SPARSE > 0, np.random.default_rng(1).uniform(shortest, 150.0, SPARSE.shape), 0
+    )
+    brain = rj.Network(
+        rj.NMM1(bias_x=10.0),
+        rj.Connectome(SPARSE, lengths),
+        gain=1.0,
+        speed=5.0,
+        self_gain=5.0,
+        self_delay=0.05,
+        noise=rj.WhiteNoise(0.0),
+    )
+    rest = rj.linear.fixed_point(brain)
+    assert int(rest.status) == 0
+    run = rj.simulate(
+        brain, 0.1, 1e-3, key=jax.random.key(0), past=lambda t: rest.state, transport=transport
+    )
+    start = np.asarray(run.signal[0])
+    np.testing.assert_allclose(run.signal, np.broadcast_to(start, run.signal.shape), atol=1e-6)

@@ -247,14 +247,14 @@ def _fastest(near: np.ndarray, far: np.ndarray) -> str:
 
 
 def _sources(linked: np.ndarray) -> Int[Array, "nodes links"] | None:
-    """The sources of each node's links, filled up with the node itself; None where that spares nothing."""
-    nodes = linked.shape[0]
+    """The sources of each node's links, filled up with others, of no weight; None where that spares nothing.
+
+    Not with the node itself, whose own loop would be read once for each that is missing.
+    """
     most = max(int(linked.sum(axis=1).max()), 1)
-    if most >= nodes - 1:
+    if most >= linked.shape[0] - 1:
         return None
-    order = np.argsort(~linked, axis=1, kind="stable")[:, :most]
-    itself = np.arange(nodes)[:, None]
-    return _known(np.where(np.take_along_axis(linked, order, axis=1), order, itself))
+    return _known(np.argsort(~linked, axis=1, kind="stable")[:, :most])
 
 
 def _known(values: np.ndarray) -> Array:

@@ -116,7 +116,7 @@ def reads(
     sources: Int[Array, "nodes links"] | None,
     speed: Scalar | None = None,
 ) -> Reads:
-    """The links from `sources`, by default from all; a node without so many names itself, which has no weight.
+    """The links from `sources`, by default from all; a node without so many names others, which have no weight.
 
     Where `speed` is given derivatives by it are found while reading.
     """
