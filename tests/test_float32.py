@@ -1,6 +1,9 @@
 """float32 against float64: simulations on one noise path, exact spectra, fixed points."""
 
 import importlib.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
@@ -44,11 +47,27 @@ def test_exact_spectra_are_those_of_float64(accuracy, rung):
     assert 0 < accuracy.decibels(single, double) < 2e-5
 
 
-def test_exact_spectra_near_onset_are_those_of_float64(accuracy):
-    ((single, double),) = accuracy.both(accuracy.exact, "near onset", False)
+NEAR_ONSET = """
+import jax
+jax.config.update("jax_enable_x64", True)
+import float32_accuracy as accuracy
+((single, double),) = accuracy.both(accuracy.exact, "near onset", False)
+print(float(accuracy.decibels(single, double)))
+"""
+
+
+def test_exact_spectra_near_onset_are_those_of_float64():
+    # Compiled as for a user: on some processors the tests' flags alone move these by 3e-5.
+    run = subprocess.run(
+        [sys.executable, "-c", NEAR_ONSET],
+        env=os.environ | {"XLA_FLAGS": "", "PYTHONPATH": str(PATH.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     # 9.8e-5 of the 1e-4 that is asked for; slopes from S (1 - S), or a state without its remainder, give
     # 1.2e-4 and more, both 2e-4.
-    assert 0 < accuracy.decibels(single, double) < 1.15e-4
+    assert 0 < float(run.stdout) < 1.15e-4
 
 
 def test_searches_succeed_in_float32(accuracy):
