@@ -62,6 +62,7 @@ def _require_fitting(asked: Asked) -> None:
         )
     given = {
         "--by-region": asked.width is not None,
+        "--cohort-curve": asked.cohort_curve,
         "--depth": asked.depth is not None,
         "--route simulated": asked.route is not None,
     }

@@ -57,6 +57,7 @@ def _require_fitting(asked: Asked) -> None:
     given = {
         f"--left-out {asked.left_out}": asked.left_out != "nothing",
         "--by-region": asked.width is not None,
+        "--cohort-curve": asked.cohort_curve,
         "--depth": asked.depth is not None,
         "--route simulated": asked.route is not None,
     }

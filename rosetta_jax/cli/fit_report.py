@@ -15,6 +15,7 @@ from rosetta_jax.cli.fit_tables import (
 )
 from rosetta_jax.cli.shared import write_pictures
 from rosetta_jax.inference import Scored, Study
+from rosetta_jax.inference.study import BY_REGION, BY_SENSOR, IN_MAPS
 from rosetta_jax.regional import LinearIn
 from rosetta_jax.report import Picture, Section, Table, write_page
 from rosetta_jax.results import provenance, save_arrays, write_json
@@ -281,9 +282,8 @@ def _compared(found: Study) -> str:
 
 def _best_curve(found: Study) -> str:
     """The richest curve without a brain."""
-    plain = "two Lorentzians and 1/f"
-    richer = (f"{plain} {how}" for how in ("by region", "by sensor", "in the same maps"))
-    return next((name for name in richer if name in found.baselines), plain)
+    richest = (BY_REGION, BY_SENSOR, IN_MAPS)
+    return next((name for name in richest if name in found.baselines), "two Lorentzians and 1/f")
 
 
 def _adds(difference: float, error: float) -> str:

@@ -170,7 +170,7 @@ class Fitting(eqx.Module):
     def begun(self, models: list[Any], free: Free, regional: Free, name: str) -> Begun:
         """The numbers that all regions share, without a curve of the cohort."""
         more = ", regions alike" if self._varies(regional) else ""
-        result = self._fit(models, models, free, f"{name}{more}", None)
+        result = self._fit(models, free, f"{name}{more}", None)
         return Begun(models, free, result, name)
 
     def finished(self, begun: Begun, regional: Free) -> Scored:
@@ -186,7 +186,7 @@ class Fitting(eqx.Module):
                     begin, free = self._freed(begin, free, regional)
                 learned = self._curve(models, at) if rounds else None
                 round_of = f", round {number + 1}" if rounds else ""
-                found = self._fit(models, begin, free, f"{name}{round_of}", learned, varies)
+                found = self._fit(begin, free, f"{name}{round_of}", learned, varies)
                 at, curve = found, learned
             return self._judged(models, at, curve)
         except KeyboardInterrupt:
@@ -224,7 +224,6 @@ class Fitting(eqx.Module):
     def _fit(
         self,
         models: list[Any],
-        begin: list[Any],
         free: Free,
         name: str,
         curve: Gains | None,
@@ -232,7 +231,7 @@ class Fitting(eqx.Module):
     ) -> FitResult:
         settings = self.settings
         return fit(
-            begin,
+            models,
             free,
             self._losses(models, curve),
             starts=1 if regional else settings.starts,

@@ -88,6 +88,10 @@ def test_arrays_and_settings_tell_what_was_done(folder):
         (("--rung", "jansen-rit"), "`--rung` jansen-rit has no preset for bold. Choose from: harm"),
         (("--left-out", "bins"), "`--left-out` bins is for spectra: of bold, choose nothing or"),
         (("--by-region", 1), "`--by-region` is for spectra: leave it out with `--modality` bold"),
+        (
+            ("--cohort-curve",),
+            "`--cohort-curve` is for spectra: leave it out with `--modality` bold",
+        ),
         (("--depth", 0.3), "`--depth` is for spectra"),
         (("--route", "simulated"), "`--route simulated` is for spectra"),
         (("--normalisation", "sum"), "`--normalisation` is 'sum'"),

@@ -99,6 +99,7 @@ def test_arrays_and_settings_tell_what_was_done(folder):
         (("--rung", "wilson-cowan"), "`--rung` wilson-cowan has no preset for evoked. Choose from"),
         (("--left-out", "bins"), "`--left-out bins` has no meaning with `--modality` evoked"),
         (("--by-region", 1), "`--by-region` has no meaning"),
+        (("--cohort-curve",), "`--cohort-curve` has no meaning"),
         (("--route", "simulated"), "`--route simulated` has no meaning"),
     ],
 )
