@@ -209,7 +209,9 @@ class FreeParameters(eqx.Module):
     """
 
     tree: PyTree
-    free: dict[str, FreeParameter]
+    # Not a dictionary, whose order is lost where it is handed to a compiled function.
+    names: tuple[str, ...] = eqx.field(static=True)
+    kinds: tuple[FreeParameter, ...]
 
     def __init__(self, tree: PyTree, free: Mapping[str, FreeParameter]):
         _checks.instance("free", free, Mapping, 'a mapping such as {"gain": rj.Positive()}')
@@ -224,12 +226,12 @@ class FreeParameters(eqx.Module):
                     f"got {kind!r}."
                 )
         self.tree = tree
-        self.free = dict(free)
+        self.names, self.kinds = tuple(free), tuple(free.values())
 
     @property
-    def names(self) -> list[str]:
-        """The free paths, in the order of the vector."""
-        return list(self.free)
+    def free(self) -> dict[str, FreeParameter]:
+        """What is free and how, by path, in the order of the vector."""
+        return dict(zip(self.names, self.kinds, strict=True))
 
     @property
     def coordinate_names(self) -> tuple[str, ...]:
@@ -249,12 +251,15 @@ class FreeParameters(eqx.Module):
     @property
     def counts(self) -> list[int]:
         """How many plain coordinates each path has."""
-        return [kind.count(get(self.tree, path), self._nodes) for path, kind in self.free.items()]
+        return [
+            kind.count(get(self.tree, path), self._nodes)
+            for path, kind in zip(self.names, self.kinds, strict=True)
+        ]
 
     def parts(self, vector: Float[Array, " size"]) -> dict[str, Float[Array, " count"]]:
         """The plain coordinates of each path."""
         ends = np.cumsum(self.counts)[:-1].tolist()
-        return dict(zip(self.free, jnp.split(vector, ends), strict=True))
+        return dict(zip(self.names, jnp.split(vector, ends), strict=True))
 
     def values(self, vector: Float[Array, " size"], tree: PyTree | None = None) -> dict[str, Array]:
         """The parameters of a tree (by default the one given at the start) at plain coordinates, by path."""
@@ -266,7 +271,7 @@ class FreeParameters(eqx.Module):
         """The same of coordinates that are given path by path."""
         tree = self.tree if tree is None else tree
         values = {}
-        for path, kind in self.free.items():
+        for path, kind in zip(self.names, self.kinds, strict=True):
             old = get(tree, path)
             values[path] = kind.expand(parts[path], old).astype(old.dtype)
         return values
@@ -279,7 +284,7 @@ class FreeParameters(eqx.Module):
         """The plain coordinates of a tree's present values. Raises where one cannot be reached."""
         tree = self.tree if tree is None else tree
         parts = []
-        for path, kind in self.free.items():
+        for path, kind in zip(self.names, self.kinds, strict=True):
             value = get(tree, path)
             part = kind.coordinates(value, self._nodes)
             if _checks.is_concrete(part) and not np.isfinite(part).all():
@@ -296,7 +301,7 @@ class FreeParameters(eqx.Module):
         What varies by region starts the same everywhere.
         """
         drawn = jax.random.normal(key, (number, self.size), dtype=jnp.result_type(float))
-        kinds = list(zip(self.free.values(), self.counts, strict=True))
+        kinds = list(zip(self.kinds, self.counts, strict=True))
         spread = jnp.asarray(np.concatenate([kind.spread(count) for kind, count in kinds]))
         if self.informative.all():
             return spread[None, :].astype(drawn.dtype) * drawn
@@ -306,7 +311,7 @@ class FreeParameters(eqx.Module):
     @property
     def informative(self) -> np.ndarray:
         """One flag an entry of the vector: whether it has a prior."""
-        kinds = zip(self.free.values(), self.counts, strict=True)
+        kinds = zip(self.kinds, self.counts, strict=True)
         return np.concatenate([kind.penalised(count) for kind, count in kinds])
 
     def prior_residual(self, vector: Float[Array, " size"]) -> Float[Array, " size"]:

@@ -238,7 +238,7 @@ FREE = {
 
 def test_a_vector_holds_one_entry_a_number():
     free = p.FreeParameters(BRAIN, FREE)
-    assert free.size == 4 and free.names == list(FREE) and free.vector().shape == (4,)
+    assert free.size == 4 and free.names == tuple(FREE) and free.vector().shape == (4,)
 
 
 def test_applying_the_present_vector_changes_nothing():

@@ -14,7 +14,10 @@ from rosetta_jax.optimise import Method
 
 
 class Asked(NamedTuple):
-    """The settings of a fit; `route` is None for theory, and `width` where nothing varies by region."""
+    """The settings of a fit; `route` is None for theory, and `width` where nothing varies by region.
+
+    `posterior` is None where it is told where it can be.
+    """
 
     modality: str
     data: Path | None
@@ -30,6 +33,7 @@ class Asked(NamedTuple):
     depth: float | None
     left_out: str
     cohort_curve: bool
+    posterior: bool | None
     freeing: Freeing
     changes: dict[str, float]
     quiet: bool

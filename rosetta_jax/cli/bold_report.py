@@ -6,6 +6,11 @@ from typing import Any
 import numpy as np
 
 from rosetta_jax import plot
+from rosetta_jax.cli.certainty_report import (
+    certainty_pictures,
+    certainty_section,
+    certainty_summary,
+)
 from rosetta_jax.cli.fit_tables import (
     Pictures,
     map_coefficients,
@@ -70,6 +75,7 @@ def _summary(
         },
         "parameters": _parameters(found),
         "maps": _owed(found),
+        "posterior": certainty_summary(found.posterior),
         "interrupted": found.interrupted,
         "not_fitted": found.not_fitted,
     } | of_every_fit(found.networks[0], found.result, chosen, made)
@@ -131,6 +137,7 @@ def _pictures(found: ConnectivityStudy) -> Pictures:
             "The best loss of every start against iterations, all people together.",
         ),
     }
+    pictures |= certainty_pictures(found.posterior, 0, found.result, "")
     if connectome.centres is not None:
         pictures |= parameter_maps(found.networks[0], found.result, connectome.centres, 0, "")
     return pictures
@@ -200,6 +207,9 @@ def _sections(found: ConnectivityStudy, pictures: Pictures) -> list[Section]:
             pictures=shown("scores"),
         ),
         Section("Parameters", pictures=shown(*maps), tables=tables),
+        *certainty_section(
+            found.posterior, 0, found.result, pictures, "the likelihood of Fisher's z"
+        ),
         Section("People", tables=[_people_table(found)]),
         Section("Descent", pictures=shown("convergence")),
     ]

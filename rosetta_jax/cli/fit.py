@@ -27,6 +27,7 @@ from rosetta_jax.cli.fit_options import (
     Modality,
     ModalityOption,
     NormalisationOption,
+    PosteriorOption,
     PresetOption,
     ResumeOption,
     RouteName,
@@ -76,6 +77,7 @@ def fit(
     depth: DepthOption = None,
     left_out: LeftOutOption = LeftOut.nothing,
     cohort_curve: CurveOption = False,
+    posterior: PosteriorOption = None,
     duration: DurationOption = 20.0,
     dt: StepOption = 1e-3,
     seeds: SeedsOption = 2,
@@ -115,6 +117,7 @@ def fit(
             depth=depth,
             left_out=left_out.value,
             cohort_curve=cohort_curve,
+            posterior=posterior,
             freeing=Freeing(free, prior, hold, maps),
             changes=changes(assignments),
             quiet=quiet,
@@ -140,6 +143,7 @@ def _fit_spectra(asked: Asked) -> tuple[Study, str]:
         depth=asked.depth if shared or asked.depth is not None else 0.3,
         share_sd=None if shared else 0.1,
         curve_rounds=2 if asked.cohort_curve else 0,
+        posterior=asked.route is None if asked.posterior is None else asked.posterior,
     )
     out = result_folder(asked.out)
     chosen = preset(asked.rung)

@@ -27,7 +27,8 @@ def fit_bold(asked: Asked) -> tuple[ConnectivityStudy, str]:
     preset = bold_preset(asked.rung, recorded.connectomes)
     template = replace(preset.network(recorded.connectomes[0]), asked.changes)
     chosen = asked.freeing.of(preset, template, recorded.cortical_maps)
-    settings = ConnectivitySettings(asked.starts, asked.method, asked.left_out)
+    sure = recorded.samples is not None if asked.posterior is None else asked.posterior
+    settings = ConnectivitySettings(asked.starts, asked.method, asked.left_out, posterior=sure)
     with unfinished(out) as checkpoints:
         found = connectivity_study(
             recorded,

@@ -59,6 +59,7 @@ def _require_fitting(asked: Asked) -> None:
         "--by-region": asked.width is not None,
         "--cohort-curve": asked.cohort_curve,
         "--depth": asked.depth is not None,
+        "--posterior": asked.posterior is True,
         "--route simulated": asked.route is not None,
     }
     for flag, there in given.items():

@@ -95,6 +95,14 @@ CurveOption = Annotated[
         "the other half left over, and fit on: the model and all it is read against alike.",
     ),
 ]
+PosteriorOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--posterior/--no-posterior",
+        help="Whether to tell how sure the numbers are, by a likelihood, after the fit; by default where theory "
+        "and data can: spectra by theory, connectivity of bold series.",
+    ),
+]
 LeftOutOption = Annotated[
     LeftOut,
     typer.Option(

@@ -6,6 +6,12 @@ from typing import Any
 import numpy as np
 
 from rosetta_jax import plot
+from rosetta_jax.cli.certainty_report import (
+    certainty_pictures,
+    certainty_section,
+    certainty_summary,
+    predictive_picture,
+)
 from rosetta_jax.cli.fit_tables import (
     map_coefficients,
     map_names,
@@ -77,6 +83,7 @@ def _summary(found: Study, chosen: dict[str, Any], made: dict[str, Any]) -> dict
         },
         "maps": _owed(found),
         "cohort_curve_db": model.curve,
+        "posterior": certainty_summary(found.posterior),
         "cpu_seconds_per_person_and_start": times["cpu_seconds_fit"] / found.result.all_losses.size,
         "memory_mb": times["memory_mb"],
         "interrupted": found.interrupted,
@@ -148,6 +155,8 @@ def _pictures(found: Study, chosen: dict[str, Any]) -> dict[str, tuple[Any, str]
             f"Correlation over {each}s of predicted and measured relative alpha, mean over people. Curves "
             f"that are the same in every {each} have no map.",
         )
+    pictures |= certainty_pictures(found.posterior, person, found.result, of)
+    pictures |= predictive_picture(found.posterior, person, labels, of)
     if connectome.centres is not None:
         pictures |= parameter_maps(found.networks[0], found.result, connectome.centres, person, of)
     known = np.isfinite(found.measured_alpha[person]).all()
@@ -333,6 +342,13 @@ def _sections(
             "Parameters",
             pictures=shown(*(name for name in pictures if name.startswith("map_"))),
             tables=parameter_tables(found.networks[0], found.result, _owed(found)),
+        ),
+        *certainty_section(
+            found.posterior,
+            _representative(found),
+            found.result,
+            pictures,
+            "Whittle's likelihood of spectra",
         ),
         Section("People", tables=[_people_table(found)]),
         Section("Descent", pictures=shown("convergence")),

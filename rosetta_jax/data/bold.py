@@ -33,7 +33,8 @@ class BoldRecordings(eqx.Module):
     """Connectivity of people: `connectivity` (people, nodes, nodes), correlations, and one connectome a person.
 
     `halves` (people, 2, nodes, nodes), the same of each half of the series, or None; `band` (Hz) they are of;
-    `maps` (maps, nodes), or None. Raises `ValueError` for shapes that do not agree and what are no correlations.
+    `maps` (maps, nodes), or None; `samples` (people,), how many independent ones correlations are made of, or None
+    where that is not known. Raises `ValueError` for shapes that do not agree and what are no correlations.
     """
 
     connectivity: Float[np.ndarray, "people nodes nodes"]
@@ -41,6 +42,7 @@ class BoldRecordings(eqx.Module):
     band: tuple[float, float] = eqx.field(default=BOLD_BAND, static=True)
     halves: Float[np.ndarray, "people halves nodes nodes"] | None = None
     maps: Float[np.ndarray, "maps nodes"] | None = None
+    samples: Float[np.ndarray, " people"] | None = None
 
     def __check_init__(self):
         shape = np.shape(self.connectivity)
@@ -90,24 +92,36 @@ def load_bold(
                 f"`fc` must be (nodes, nodes) or (people, nodes, nodes), got {np.shape(arrays['fc'])}."
             )
         connectomes = connectomes_of(arrays, people, nodes, normalisation, measured[0])
-        matrices, halves = (of, None) if measured[0] == "fc" else _of_series(of, arrays, band)
-        return BoldRecordings(matrices, connectomes, band, halves, maps_in(arrays, nodes))
+        known = (of, None, None) if measured[0] == "fc" else _of_series(of, arrays, band)
+        matrices, halves, samples = known
+        return BoldRecordings(matrices, connectomes, band, halves, maps_in(arrays, nodes), samples)
 
 
 def _of_series(
     series: np.ndarray, arrays: Mapping[str, np.ndarray], band: tuple[float, float]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Connectivity of whole series and of their halves."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Connectivity of whole series and of their halves, and how many samples the whole is made of."""
     interval = scalar("repetition_time", arrays["repetition_time"])
     middle = series.shape[2] // 2
-    parts = (series, series[:, :, :middle], series[:, :, middle:])
-    whole, *halves = (
-        np.asarray(
-            Series(np.swapaxes(p, 1, 2), interval, kind="bold").functional_connectivity(band)
-        )
-        for p in parts
-    )
-    return whole, np.stack(halves, axis=1)
+    parts = [
+        Series(np.swapaxes(part, 1, 2), interval, kind="bold")
+        for part in (series, series[:, :, :middle], series[:, :, middle:])
+    ]
+    whole, *halves = (np.asarray(part.functional_connectivity(band)) for part in parts)
+    return whole, np.stack(halves, axis=1), _samples(parts[0], band)
+
+
+def _samples(series: Series, band: tuple[float, float]) -> Float[np.ndarray, " people"]:
+    r"""How many independent samples correlations within a band are made of: $2T(\int S\,df)^2 / \int S^2 df$.
+
+    Source: Bartlett 1946, of two series with the mean spectrum S of regions.
+    """
+    frequencies, density = (np.asarray(each) for each in series.spectra())
+    inside = (frequencies >= band[0]) & (frequencies <= band[1])
+    power = density[:, inside]
+    mean = (power / power.sum(axis=1, keepdims=True)).mean(axis=2)
+    step = frequencies[1] - frequencies[0]
+    return 2 * series.duration * step / np.sum(mean**2, axis=1)
 
 
 def _require_correlations(person: int, matrix: np.ndarray) -> None:

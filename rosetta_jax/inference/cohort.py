@@ -11,6 +11,9 @@ until the evidence $\sum_p \ln\int L_p\,p(u_p)\,du_p$ grows no more: people borr
 as they are alike, and what they share is learned and not chosen. Of a parameter that varies by region (`rj.
 PerRegion`) the width is one for all regions, and the mean is a map: that of a typical brain.
 
+Where no parameters fit, each person's deviance is divided by a dispersion (`rosetta_jax.inference.dispersion`):
+else the likelihood, sure of a model that is wrong, leaves the cohort nothing to say.
+
 Source: EM with Laplace's approximation, Huys et al., PLoS Comput. Biol. 7, e1002028 (2011), supplement.
 """
 
@@ -23,6 +26,12 @@ import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Int, PRNGKeyArray, PyTree
+from rosetta_jax.inference.dispersion import (
+    checked_dispersion,
+    data_counts,
+    dispersion_of,
+    in_words,
+)
 from rosetta_jax.inference.fit import FitResult, best_vectors
 from rosetta_jax.inference.losses import Loss
 from rosetta_jax.inference.problem import Problem, problem
@@ -42,7 +51,8 @@ class Cohort(eqx.Module):
     `mean` and `width` (size,) of the people's plain coordinates; `vectors` (people, size), each person's mode, and
     `errors` (people, size), the standard deviations about it; `deviance` (people,) of the data alone; `status`
     (people,); `evidence` (rounds,), the log evidence of all, up to a constant, after each round; `names` (size,),
-    the path of each coordinate; `values` by path, `(people, ...)`; `converged`.
+    the path of each coordinate; `values` by path, `(people, ...)`; `converged`; `dispersion` (people,), what the
+    deviances were divided by.
     """
 
     mean: Float[np.ndarray, " size"]
@@ -55,12 +65,13 @@ class Cohort(eqx.Module):
     names: tuple[str, ...]
     values: dict[str, np.ndarray]
     converged: bool
+    dispersion: Float[np.ndarray, " people"]
     asked: Problem
 
     @property
     def message(self) -> str:
-        """How the people ended, in plain words."""
-        return summarise(self.status)
+        """How the people ended and what their deviances were divided by, in plain words."""
+        return f"{summarise(self.status).rstrip('.')}; {in_words(self.dispersion)}."
 
     @property
     def widths(self) -> dict[str, float]:
@@ -99,6 +110,7 @@ def cohort(
     begin: FitResult | None = None,
     rounds: int = 20,
     tolerance: float = 1e-2,
+    dispersion: float | int | str = "auto",
     method: Method | None = None,
     route: Route | None = None,
     key: PRNGKeyArray | None = None,
@@ -112,10 +124,14 @@ def cohort(
     averages of people in different valleys mean nothing). At most `rounds` of fitting all and learning the prior,
     until the evidence grows by less than `tolerance` of a unit a person. One program is compiled for all of them.
 
+    The deviances are divided by a `dispersion`: "auto" estimates it of each person, as `laplace` does, in a round
+    of its own under the prior that was given, and keeps it; 1 takes the likelihood as it is.
+
     A person whose fit fails is left out of what is learned and says so in `status`. Raises `ValueError` for fewer
-    than two people, a parameter without a prior, and a `begin` of others.
+    than two people, a parameter without a prior, a wrong `dispersion`, and a `begin` of others.
     """
     key = jax.random.key(0) if key is None else key
+    given = checked_dispersion(dispersion)
     asked = problem(model, free, loss, key, route, 0.0, False)
     people, size = asked.vectors, asked.parameters.size
     _check(asked)
@@ -125,9 +141,14 @@ def cohort(
     mean, width = np.zeros(size), np.ones(size)
     groups = _groups(asked)
     evidence, found, converged = [], None, False
+    spread = np.full(people, 1.0 if given is None else given)
+    if given is None:
+        found = fitting.round(vectors, mean, width, spread, "cohort, dispersion", show_progress)
+        vectors = np.where(found.good[:, None], found.vectors, vectors)
+        spread = _dispersion(asked, found)
     for number in range(_checks.whole("rounds", rounds)):
         name = f"cohort, round {number + 1}"
-        found = fitting.round(vectors, mean, width, name, show_progress)
+        found = fitting.round(vectors, mean, width, spread, name, show_progress)
         vectors = np.where(found.good[:, None], found.vectors, vectors)
         evidence.append(float(found.evidence[found.good].sum()))
         if number and evidence[-1] - evidence[-2] < tolerance * people:
@@ -147,6 +168,7 @@ def cohort(
         names=asked.parameters.coordinate_names,
         values=asked.values(vectors),
         converged=converged,
+        dispersion=spread,
         asked=asked,
     )
 
@@ -171,37 +193,51 @@ class _Fitting:
 
     def __init__(self, asked: Problem, method: Method):
         def placed(vector: Array, data: PyTree) -> tuple[Array, PyTree]:
-            data, mean, width = data
+            data, mean, width, _ = data
             return mean + width * vector, data
 
         def residuals(vector: Array, data: PyTree) -> Array:
             found = asked.objective.residuals(*placed(vector, data))
-            return jnp.concatenate([found, vector])
+            return jnp.concatenate([found / jnp.sqrt(data[-1]), vector])
+
+        def slopes(vector: Array, data: PyTree) -> tuple[Array, Array]:
+            columns, found = asked.objective.jacobian(*placed(vector, data))
+            root, identity = jnp.sqrt(data[-1]), jnp.eye(vector.size, dtype=vector.dtype)
+            below = jnp.concatenate([columns * (data[2] / root)[None, :], identity])
+            return below, jnp.concatenate([found / root, vector])
 
         def status(vector: Array, data: PyTree) -> Array:
             return asked.objective.status(*placed(vector, data))
 
         self._asked, self._people = asked, asked.vectors
         self._dtype = jnp.result_type(float)
-        objective = Objective(residuals, status)
-        data = self._data(np.zeros(asked.parameters.size), np.ones(asked.parameters.size))
+        objective = Objective(residuals, status, slopes)
+        nothing = np.zeros(asked.parameters.size)
+        data = self._data(nothing, nothing + 1, np.ones(self._people))
         self._program = Program(objective, method, data, lanes=self._people)
         self._sure = jax.jit(lambda vectors, data: _sureness(objective, vectors, data))
 
-    def _data(self, mean: np.ndarray, width: np.ndarray) -> PyTree:
+    def _data(self, mean: np.ndarray, width: np.ndarray, spread: np.ndarray) -> PyTree:
         each = [jnp.asarray(np.tile(a, (self._people, 1)), self._dtype) for a in (mean, width)]
-        return (self._asked.data, *each)
+        return (self._asked.data, *each, jnp.asarray(spread, self._dtype))
 
     def round(
-        self, vectors: np.ndarray, mean: np.ndarray, width: np.ndarray, name: str, shown: bool
+        self,
+        vectors: np.ndarray,
+        mean: np.ndarray,
+        width: np.ndarray,
+        spread: np.ndarray,
+        name: str,
+        shown: bool,
     ) -> _Round:
-        data = self._data(mean, width)
+        data = self._data(mean, width, spread)
         starts = jnp.asarray((vectors - mean) / width, self._dtype)
         which = jnp.arange(self._people, dtype=jnp.int32)
         descent = self._program.on(data).descend(starts, which, name, shown)
         sure = self._sure(jnp.asarray(descent.vectors, self._dtype), data)
         variance, logarithm, deviance = (np.asarray(each) for each in sure)
         fine = np.isfinite(descent.losses)
+        deviance = deviance * spread
         evidence = np.where(fine, -(descent.losses + logarithm) / 2, np.nan)
         return _Round(mean + width * descent.vectors, variance, deviance, evidence, descent.status)
 
@@ -235,6 +271,14 @@ def _learned(
     for group in groups:
         learned[group] = np.sqrt(np.mean(squared[group]))
     return mean, np.maximum(learned, _LEAST)
+
+
+def _dispersion(asked: Problem, found: _Round) -> Float[np.ndarray, " people"]:
+    """That of each person, 1 of those whose fit failed."""
+    # The directions that the data tell, of which the prior has what is left.
+    told = asked.parameters.size - found.variance.sum(axis=1)
+    estimated = dispersion_of(found.deviance, told, data_counts(asked))
+    return np.where(found.good & np.isfinite(estimated), estimated, 1.0)
 
 
 def _groups(asked: Problem) -> list[np.ndarray]:

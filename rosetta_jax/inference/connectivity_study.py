@@ -20,7 +20,9 @@ import numpy as np
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Int, Pairwise, PRNGKeyArray
 from rosetta_jax.data.bold import BoldRecordings
+from rosetta_jax.inference.certainty import NAME, certainty, connectivity_likelihoods
 from rosetta_jax.inference.fit import FitResult, fit
+from rosetta_jax.inference.laplace import Posterior
 from rosetta_jax.inference.losses import COMPARISONS, ConnectivityLoss
 from rosetta_jax.inference.measures import paired_difference
 from rosetta_jax.inference.presets import Preset
@@ -38,13 +40,17 @@ OTHERS, HALVES = "mean of the others (ceiling)", "own other half (ceiling)"
 
 
 class ConnectivitySettings(eqx.Module):
-    """How connectivity is fitted: `left_out` "nothing" or "person"; `compare` as in `rj.ConnectivityLoss`."""
+    """How connectivity is fitted: `left_out` "nothing" or "person"; `compare` as in `rj.ConnectivityLoss`.
+
+    `posterior`, whether it says how sure the model's numbers are, which takes the `samples` of the recordings.
+    """
 
     starts: int
     method: Method
     left_out: str
     compare: str
     prior_weight: float
+    posterior: bool
 
     def __init__(
         self,
@@ -53,12 +59,14 @@ class ConnectivitySettings(eqx.Module):
         left_out: str = "nothing",
         compare: str = "level",
         prior_weight: float = 1e-4,
+        posterior: bool = False,
     ):
         self.starts = _checks.whole("starts", starts)
         self.method = LevenbergMarquardt() if method is None else method
         self.left_out = _checks.one_of("left_out", left_out, LEFT_OUT_PEOPLE)
         self.compare = _checks.one_of("compare", compare, COMPARISONS)
         self.prior_weight = prior_weight
+        self.posterior = _checks.instance("posterior", posterior, bool, "True or False")
 
 
 class Matched(eqx.Module):
@@ -83,7 +91,10 @@ class Matched(eqx.Module):
 
 
 class ConnectivityStudy(eqx.Module):
-    """The model's scores and those of its baselines by name; `free`, the model's priors."""
+    """The model's scores and those of its baselines by name.
+
+    `free`, the model's priors; `posterior`, how sure its numbers are, where that was asked for.
+    """
 
     recordings: BoldRecordings
     networks: tuple[Network, ...]
@@ -91,6 +102,7 @@ class ConnectivityStudy(eqx.Module):
     baselines: dict[str, Matched]
     free: dict[str, FreeParameter]
     not_fitted: tuple[str, ...] = ()
+    posterior: Posterior | None = None
 
     @property
     def interrupted(self) -> bool:
@@ -126,12 +138,17 @@ def connectivity_study(
     `changes` sets parameters of the network by path before the fit. With a folder for `checkpoints` each fit has
     a file there, and the same call goes on where it stopped. One Ctrl-C ends the study cleanly: what was found
     is judged, and `not_fitted` names what is missing. Raises `ValueError` for fewer than two people where one is
-    left out.
+    left out, and for a posterior of recordings that do not know their `samples`.
     """
     settings = ConnectivitySettings() if settings is None else settings
     if settings.left_out == "person" and recordings.people < 2:
         raise ValueError(
             "`left_out` 'person' needs two people or more, got 1: leave out 'nothing'."
+        )
+    if settings.posterior and recordings.samples is None:
+        raise ValueError(
+            "`posterior` needs to know how many samples correlations are made of: give `bold` series in place of "
+            "`fc`, or `samples` (people,) of the recordings, or leave it out."
         )
     networks = [replace(preset.network(each), changes or {}) for each in recordings.connectomes]
     folder = None if checkpoints is None else Path(checkpoints)
@@ -153,8 +170,19 @@ def connectivity_study(
         baselines[HALVES] = eqx.tree_at(
             lambda each: each.scores, _matched(recordings, halves[:, 1]), np.array(scores)
         )
+    posterior = None
+    if settings.posterior:
+        interrupted = model.interrupted or bool(not_fitted)
+        posterior = None if interrupted else fitting.posterior(preset.free, model)
+        not_fitted += [] if posterior else [NAME]
     return ConnectivityStudy(
-        recordings, tuple(networks), model, baselines, dict(preset.free), tuple(not_fitted)
+        recordings,
+        tuple(networks),
+        model,
+        baselines,
+        dict(preset.free),
+        tuple(not_fitted),
+        posterior,
     )
 
 
@@ -193,6 +221,24 @@ class _Fitting(eqx.Module):
                 interrupted = bool(fold.metadata["interrupted"])
                 vectors[person] = None if interrupted else _best(fold)
         return self._judged(free, whole, vectors, interrupted)
+
+    def posterior(self, free: Mapping[str, FreeParameter], of: Matched) -> Posterior | None:
+        """How sure the numbers of all people are; None where Ctrl-C ended that."""
+        recordings = self.recordings
+        assert of.result is not None and recordings.samples is not None  # asked before
+        # People who are left out are predicted without themselves, which is little worse.
+        measured, band = recordings.connectivity, recordings.band
+        known = connectivity_likelihoods(measured, recordings.samples, band, of.predicted)
+        file = None if self.folder is None else self.folder / f"{NAME}.npz"
+        return certainty(
+            self.networks,
+            free,
+            known,
+            of.result,
+            pooled=True,
+            show_progress=self.show_progress,
+            checkpoint=file,
+        )
 
     def _fit(self, people: Sequence[int], free: Mapping[str, FreeParameter], name: str) -> Any:
         band, compare = self.recordings.band, self.settings.compare
@@ -253,7 +299,6 @@ def _best(result: FitResult) -> np.ndarray | None:
 def _predicted(
     network: Network, values: dict[str, Array], band: tuple[float, float]
 ) -> tuple[Int[Array, ""], Pairwise]:
-    # By path: a vector has an order, which a dictionary loses on its way into a compiled program.
     prediction = predict(replace(network, values))
     status = prediction.status
 

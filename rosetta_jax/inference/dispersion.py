@@ -23,6 +23,8 @@ et al., J. R. Stat. Soc. B 64, 583, 2002.
 from collections.abc import Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.special import digamma
 
@@ -31,6 +33,7 @@ from rosetta_jax._types import Float
 from rosetta_jax.inference.at_sensors import AtSensors
 from rosetta_jax.inference.likelihoods import WhittleLoss, WishartLoss
 from rosetta_jax.inference.losses import Loss, SumOfLosses
+from rosetta_jax.inference.problem import Problem
 
 AUTO = "auto"
 
@@ -46,6 +49,17 @@ def checked_dispersion(dispersion: Any) -> float | None:
 def data_count(losses: Sequence[Loss], residuals: int) -> float:
     """What the deviance of so many residuals of these losses together is in expectation at the truth."""
     return residuals - sum(_idle(loss) for loss in losses)
+
+
+def data_counts(asked: Problem) -> Float[np.ndarray, " vectors"]:
+    """The same of every vector of a problem."""
+    parameters, losses = asked.parameters, asked.losses
+    one = jax.tree.map(lambda leaf: leaf[0], asked.data)
+    vector = jax.ShapeDtypeStruct((parameters.size,), jnp.result_type(float))
+    # The objective ends with the prior's own residuals.
+    residuals = jax.eval_shape(asked.objective.residuals, vector, one).size - parameters.size
+    groups = [losses] if asked.vectors == 1 else [[loss] for loss in losses]
+    return np.array([data_count(group, residuals) for group in groups])
 
 
 def _idle(loss: Loss) -> float:
@@ -74,7 +88,16 @@ def estimated_dispersion(
 ) -> Float[np.ndarray, " vectors"]:
     """The dispersion of each vector, at least 1, which it is where no data are left over; NaN without deviance."""
     told = [_told(each, has_prior) if np.isfinite(each).all() else 0.0 for each in information]
-    left = count - np.array(told)
+    return dispersion_of(deviance, np.array(told), count)
+
+
+def dispersion_of(
+    deviance: Float[np.ndarray, " vectors"],
+    told: Float[np.ndarray, " vectors"],
+    count: Float[np.ndarray, " vectors"],
+) -> Float[np.ndarray, " vectors"]:
+    """The same of so many directions that the data tell."""
+    left = count - told
     found = np.where(left < 1.0, 1.0, np.maximum(deviance / np.maximum(left, 1.0), 1.0))
     return np.where(np.isfinite(deviance), found, np.nan)
 

@@ -31,6 +31,7 @@ from rosetta_jax.optimise import (
     Part,
     Program,
     kept_program,
+    with_value,
 )
 from rosetta_jax.parameters import FreeParameters, info, replace
 from rosetta_jax.priors import FreeParameter
@@ -201,15 +202,23 @@ def _held(asked: Problem) -> Objective:
         model, _, _ = eqx.combine(data, asked.static)
         return route.held(asked.parameters.apply(vector, model))
 
-    def residuals(vector: Array, data: PyTree) -> Array:
+    def barrier(vector: Array, data: PyTree) -> Array:
         # Pooled data have an axis of people, of which each keeps the margin.
         people = (
             jax.lax.map(lambda each: held(vector, each), data) if pooled else held(vector, data)
         )
-        return jnp.concatenate([of.residuals(vector, data), people.reshape(-1)])
+        return people.reshape(-1)
+
+    def residuals(vector: Array, data: PyTree) -> Array:
+        return jnp.concatenate([of.residuals(vector, data), barrier(vector, data)])
+
+    def slopes(vector: Array, data: PyTree) -> tuple[Array, Array]:
+        both = of.jacobian(vector, data), with_value(lambda at: barrier(at, data))(vector)
+        columns, residual = zip(*both, strict=True)
+        return jnp.concatenate(columns), jnp.concatenate(residual)
 
     pooled = asked.data is not asked.people
-    return Objective(residuals, of.status)
+    return Objective(residuals, of.status, None if of.slopes is None else slopes)
 
 
 def _parts(

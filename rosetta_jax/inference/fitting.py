@@ -20,9 +20,11 @@ from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Int, PRNGKeyArray, Spectrum
 from rosetta_jax.data import Recordings
 from rosetta_jax.inference.at_sensors import AtSensors
+from rosetta_jax.inference.certainty import NAME, certainty, spectra_likelihoods
 from rosetta_jax.inference.curves import Curve
 from rosetta_jax.inference.fit import FitResult, fit
 from rosetta_jax.inference.judgement import Judgement, Scores, scores
+from rosetta_jax.inference.laplace import Posterior
 from rosetta_jax.inference.losses import Loss, SpectrumLoss
 from rosetta_jax.inference.measures import curves_of_others
 from rosetta_jax.inference.presets import by_region
@@ -44,7 +46,7 @@ class Scored(eqx.Module):
     """A fit with what it predicts for each person, and its `Scores` there.
 
     `spectra` (people, F, nodes or 1), all bins, through the `curve` (people, F) dB of the cohort where there is
-    one; `stable` (people,); `numbers`, how many a person.
+    one; `stable` (people,); `numbers`, how many a person; `free`, what of them and how, at the end.
     """
 
     result: FitResult | None
@@ -53,6 +55,7 @@ class Scored(eqx.Module):
     stable: tuple[bool, ...]
     numbers: int
     curve: Gains | None = None
+    free: dict[str, FreeParameter] = eqx.field(default_factory=dict)
 
     @property
     def scores(self) -> Float[np.ndarray, " people"]:
@@ -82,8 +85,9 @@ class StudySettings(eqx.Module):
     prior's own width; `left_out` is "nothing", "bins" or "regions": what is not fitted, and judged; `depth` is
     that of `SpectrumLoss`, and `share_sd` how far relative alpha of a region may be off (None: it does not
     count; 0.1 by default where something varies by region). `curve_rounds`: how often the gain curve of the
-    cohort is learned and the fits go on through it (0: not at all; 2 is enough). By default all is found by
-    Levenberg-Marquardt, and what is regional by simulation by 400 steps of Adam.
+    cohort is learned and the fits go on through it (0: not at all; 2 is enough); `posterior`, whether it says
+    how sure the model's numbers are (`rosetta_jax.inference.certainty`), which takes theory. By default all is
+    found by Levenberg-Marquardt, and what is regional by simulation by 400 steps of Adam.
     """
 
     starts: int
@@ -95,6 +99,7 @@ class StudySettings(eqx.Module):
     share_sd: float | None
     prior_weight: float
     curve_rounds: int
+    posterior: bool
 
     def __init__(
         self,
@@ -107,6 +112,7 @@ class StudySettings(eqx.Module):
         share_sd: float | None = None,
         prior_weight: float | None = None,
         curve_rounds: int = 0,
+        posterior: bool = False,
     ):
         shared = width is None
         self.starts = _checks.whole("starts", starts)
@@ -118,6 +124,11 @@ class StudySettings(eqx.Module):
         self.share_sd = 0.1 if share_sd is None and not shared else share_sd
         self.prior_weight = (1e-3 if shared else 1e-5) if prior_weight is None else prior_weight
         self.curve_rounds = _checks.whole("curve_rounds", curve_rounds, least=0)
+        self.posterior = _checks.instance("posterior", posterior, bool, "True or False")
+        if posterior and isinstance(self.route, Simulated):
+            raise ValueError(
+                "`posterior` is of exact theory, and `route` simulates: fit by rj.Theory(), or leave it out."
+            )
 
     def method_of(self, regional: bool) -> Method:
         """How what is shared, or `regional`, is found."""
@@ -188,11 +199,11 @@ class Fitting(eqx.Module):
                 round_of = f", round {number + 1}" if rounds else ""
                 found = self._fit(begin, free, f"{name}{round_of}", learned, varies)
                 at, curve = found, learned
-            return self._judged(models, at, curve)
+            return self._judged(models, free, at, curve)
         except KeyboardInterrupt:
             # What was found is judged all the same, and nothing after it is begun.
             at.metadata["interrupted"] = True
-            return self._judged(models, at, curve)
+            return self._judged(models, free, at, curve)
 
     def _freed(
         self, models: list[Model], free: Free, regional: Free
@@ -212,6 +223,20 @@ class Fitting(eqx.Module):
         statuses, spectra = self._predicted(self._prepared(models))
         judged = scores(self.recordings, spectra, self.judgement)
         return Scored(None, spectra, judged, tuple(each == Status.ok for each in statuses), 0)
+
+    def posterior(self, models: list[Any], of: Scored) -> Posterior | None:
+        """How sure the numbers of a fit of `models` are; None where Ctrl-C ended that."""
+        assert of.result is not None  # it was fitted
+        known = spectra_likelihoods(self.recordings, self.judgement, of.spectra, of.curve)
+        files = {} if self.files is None else self.files.of(NAME)
+        return certainty(
+            self._prepared(models),
+            of.free,
+            known,
+            of.result,
+            show_progress=self.show_progress,
+            checkpoint=files.get("checkpoint"),
+        )
 
     def judged_as(self, spectra: np.ndarray) -> Scored:
         """Spectra that were not fitted, as if a model had predicted them."""
@@ -280,12 +305,15 @@ class Fitting(eqx.Module):
         each = [predicted(model, frequencies, route, key, leads) for model in models]
         return [int(status) for status, _ in each], np.stack([np.asarray(of) for _, of in each])
 
-    def _judged(self, models: list[Any], result: FitResult, curve: Gains | None) -> Scored:
+    def _judged(
+        self, models: list[Any], free: Free, result: FitResult, curve: Gains | None
+    ) -> Scored:
         spectra, stable = self._spectra(models, result)
         if curve is not None:
             spectra = spectra * 10 ** (curve[:, :, None] / 10)
         judged = scores(self.recordings, spectra, self.judgement)
-        return Scored(result, spectra, judged, stable, result.all_vectors.shape[-1], curve)
+        numbers = result.all_vectors.shape[-1]
+        return Scored(result, spectra, judged, stable, numbers, curve, dict(free))
 
 
 def _through(curve: np.ndarray, loss: SpectrumLoss) -> SpectrumLoss:

@@ -23,7 +23,7 @@ from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Int, PRNGKeyArray
 from rosetta_jax.inference.dispersion import (
     checked_dispersion,
-    data_count,
+    data_counts,
     estimated_dispersion,
     in_words,
 )
@@ -105,11 +105,22 @@ class Posterior(eqx.Module):
 
     def draws(self, key: PRNGKeyArray, number: int = 1000) -> dict[str, np.ndarray]:
         """Parameters drawn from the posterior, by path: (people, draws, ...)."""
-        number, parameters = _checks.whole("number", number), self.asked.parameters
-        normal = np.asarray(jax.random.normal(key, (number, self.mean.shape[1])))
         root = np.stack([_root(each) for each in self.covariance])
-        vectors = self.mean[:, None] + np.einsum("vij,dj->vdi", root, normal)
-        each = []
+        spread = np.einsum("vij,dj->vdi", root, self._normal(key, number))
+        return self._values(self.mean[:, None] + spread)
+
+    def prior_draws(self, key: PRNGKeyArray, number: int = 1000) -> dict[str, np.ndarray]:
+        """Parameters drawn from their priors, by path: (people, draws, ...). One without a prior says nothing."""
+        normal = self._normal(key, number)
+        return self._values(np.broadcast_to(normal, (len(self.mean), *normal.shape)))
+
+    def _normal(self, key: PRNGKeyArray, number: int) -> np.ndarray:
+        size = self.mean.shape[1]
+        return np.asarray(jax.random.normal(key, (_checks.whole("number", number), size)))
+
+    def _values(self, vectors: Float[np.ndarray, "vectors draws size"]) -> dict[str, np.ndarray]:
+        """The parameters of each person at plain coordinates."""
+        parameters, each = self.asked.parameters, []
         for person, model in enumerate(self.asked.models):
             drawn = jnp.asarray(vectors[min(person, len(vectors) - 1)])
             each.append(drawn_values(parameters, drawn, model))
@@ -160,8 +171,7 @@ def laplace(
     times = len(asked.models) if pooled else 1
     information, deviance, status = _information(asked, jnp.asarray(mean), times)
     if given is None:
-        count = _counts(asked)
-        found = estimated_dispersion(deviance, information, prior.astype(float), count)
+        found = estimated_dispersion(deviance, information, prior.astype(float), data_counts(asked))
     else:
         found = np.full(len(mean), given)
     precision = information / found[:, None, None] + np.diag(prior.astype(float))
@@ -176,31 +186,17 @@ def laplace(
     return Posterior(mean, covariance, status, names, prior, asked, found)
 
 
-def _counts(asked: Problem) -> Float[np.ndarray, " vectors"]:
-    """How many data the deviance of each vector is made of."""
-    parameters, losses = asked.parameters, asked.losses
-    one = jax.tree.map(lambda leaf: leaf[0], asked.data)
-    vector = jax.ShapeDtypeStruct((parameters.size,), jnp.result_type(float))
-    residuals = jax.eval_shape(asked.objective.residuals, vector, one).size - parameters.size
-    groups = [losses] if asked.vectors == 1 else [[loss] for loss in losses]
-    return np.array([data_count(group, residuals) for group in groups])
-
-
 def _information(
     asked: Problem, vectors: Float[Array, "vectors size"], times: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fisher's information and the deviance of each vector, without the prior, and the status there."""
     size = asked.parameters.size
 
-    def residuals(vector: Array, data: Any) -> tuple[Array, Array]:
-        # The objective ends with the prior's own residuals, of weight 1.
-        found = asked.objective.residuals(vector, data)[:-size]
-        return found, found
-
     @jax.jit
     def found(vectors: Array, data: Any) -> tuple[Array, Array, Array]:
         def one(part: tuple[Array, Any]) -> tuple[Array, Array, Array]:
-            slopes, residual = jax.jacfwd(residuals, has_aux=True)(*part)
+            # It ends with the prior's own residuals.
+            slopes, residual = (each[:-size] for each in asked.objective.jacobian(*part))
             status = asked.objective.status(*part)
             return times * (slopes.T @ slopes), times * (residual @ residual), status
 

@@ -88,7 +88,11 @@ class WhittleLoss(Loss):
         return float(np.asarray(self.frequencies).max())
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
-        ratio = self.measured / predicted_spectrum(self, prediction)
+        return self.residual_of(predicted_spectrum(self, prediction))
+
+    def residual_of(self, predicted: Spectrum) -> Float[Array, " residuals"]:
+        """The residuals of a spectrum that is known."""
+        ratio = self.measured / predicted
         weights = self.degrees * self.counted[None, :]
         if self.level != "given":
             axis = 0 if self.level == "each" else None
@@ -163,7 +167,10 @@ class FisherLoss(Loss):
         return None if self.band is None else self.band[1]
 
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
-        predicted = predicted_connectivity(self, prediction)
+        return self.residual_of(predicted_connectivity(self, prediction))
+
+    def residual_of(self, predicted: Pairwise) -> Float[Array, " residuals"]:
+        """The residuals of a matrix that is known."""
         rows, columns = jnp.triu_indices(self.measured.shape[0], 1)
         difference = jnp.arctanh(predicted[rows, columns]) - jnp.arctanh(
             self.measured[rows, columns]

@@ -22,6 +22,7 @@ import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Int, PRNGKeyArray
+from rosetta_jax.inference.at_sensors import AtSensors
 from rosetta_jax.inference.draws import Draws
 from rosetta_jax.inference.laplace import Posterior
 from rosetta_jax.inference.losses import Loss
@@ -89,16 +90,18 @@ def posterior_predictive(
     loss: Loss | Sequence[Loss] | None = None,
     model: Model | Sequence[Model] | None = None,
     route: Route | None = None,
+    people: Sequence[int] | None = None,
 ) -> Predictive:
     """Predict from `number` draws of a posterior, with and without the estimator's scatter.
 
     `posterior` is what `rj.inference.laplace` or `nuts` returned; of more than `number` draws that many are
     chosen by `key`. `loss`, one in all or one a person, is what was fitted unless given: another one predicts data
     that were held back, and of a sum of losses one part must be chosen. `model` and `route` are those that were
-    fitted, and needed only of draws that were loaded from a file. Draws run one after the other on a CPU, 64 at
-    once elsewhere.
+    fitted, and needed only of draws that were loaded from a file. `people`, which of them, by default all. Draws
+    run one after the other on a CPU, 64 at once elsewhere.
 
-    Raises `ValueError` for a loss that is no likelihood or a sum, and where `model` or `loss` is missing.
+    Raises `ValueError` for a loss that is no likelihood or a sum, where `model` or `loss` is missing, and for
+    somebody among `people` whom the posterior does not hold.
     """
     _checks.key("key", key)
     _checks.instance("posterior", posterior, (Posterior, Draws), "a Posterior or Draws")
@@ -109,22 +112,25 @@ def posterior_predictive(
     route = route or (asked.route if asked else Theory())
     choose, scatter = jax.random.split(key)
     values = _chosen(posterior, choose, number)
-    people = len(next(iter(values.values())))
-    if not (len(models) in (1, people) and len(losses) in (1, people)):
+    count = len(next(iter(values.values())))
+    if not (len(models) in (1, count) and len(losses) in (1, count)):
         raise ValueError(
-            f"`posterior` has {people} people, `model` {len(models)} and `loss` {len(losses)}: give one, or one "
+            f"`posterior` has {count} people, `model` {len(models)} and `loss` {len(losses)}: give one, or one "
             "a person."
         )
     for each in losses:
         _require_one(each)
+    chosen = range(count) if people is None else people
     found = []
-    for person in range(people):
+    for person in chosen:
+        if not 0 <= person < count:
+            raise ValueError(f"`people` names {person}, and the posterior holds 0 to {count - 1}.")
         own = {path: jnp.asarray(each[person]) for path, each in values.items()}
         keys = jax.random.split(jax.random.fold_in(scatter, person), len(next(iter(own.values()))))
         at = models[person % len(models)], losses[person % len(losses)]
         found.append(jax.tree.map(np.asarray, _predictions(*at, route, own, keys)))
     parts = [np.stack(part) for part in zip(*found, strict=True)]
-    measured: list[Any] = [losses[person % len(losses)] for person in range(people)]
+    measured = [_seen(losses[person % len(losses)]) for person in chosen]
     bins = getattr(measured[0], "frequencies", None)
     return Predictive(
         predicted=parts[0],
@@ -135,6 +141,11 @@ def posterior_predictive(
         status=parts[4],
         frequencies=None if bins is None else np.asarray(bins),
     )
+
+
+def _seen(loss: Any) -> Any:
+    """The loss that holds what was measured."""
+    return loss.loss if isinstance(loss, AtSensors) else loss
 
 
 def _given(name: str, value: Any, fitted: list[Any] | None) -> list[Any]:
@@ -176,9 +187,9 @@ def _predictions(
         values, key = part
         prediction = route.predict(replace(model, values), key)
         predicted = expected(loss, prediction)
-        again: Any = replicated(loss, prediction, key)
+        again = replicated(loss, prediction, key)
         deviances = [jnp.sum(each.residual(prediction) ** 2) for each in (loss, again)]
-        numbers = (predicted, again.measured, *deviances)
+        numbers = (predicted, _seen(again).measured, *deviances)
         finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(each)) for each in numbers]))
         status = prediction.status.astype(jnp.int32)
         status = jnp.where((status == Status.ok) & ~finite, jnp.int32(Status.non_finite), status)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from rosetta_jax import _checks
 from rosetta_jax._types import Array, Float, Pairwise, PRNGKeyArray
+from rosetta_jax.inference.at_sensors import AtSensors
 from rosetta_jax.inference.likelihoods import FisherLoss, WhittleLoss, WishartLoss
 from rosetta_jax.inference.losses import (
     Loss,
@@ -25,6 +26,7 @@ from rosetta_jax.inference.route import Prediction
 def require_likelihood(loss: Any) -> None:
     """Raise where `loss` is no likelihood, or a sum with a part that is none."""
     for part in parts_of(_checks.instance("loss", loss, Loss, "a loss")):
+        part = part.loss if isinstance(part, AtSensors) else part
         if not isinstance(part, (WhittleLoss, FisherLoss, WishartLoss)):
             raise ValueError(
                 f"`loss` has a {type(part).__name__}, which says how far and not how likely: give rj.inference."
@@ -39,6 +41,8 @@ def parts_of(loss: Loss) -> tuple[Loss, ...]:
 
 def expected(loss: Loss, prediction: Prediction) -> Float[Array, "*shape"]:
     """What `loss` would measure of a prediction without scatter, in the units of what was measured."""
+    if isinstance(loss, AtSensors):
+        return expected(loss.loss, prediction.sensors(loss.lead_field))
     if isinstance(loss, WhittleLoss):
         return _gain(loss, prediction) * predicted_spectrum(loss, prediction)
     return predicted_connectivity(loss, prediction)
@@ -50,6 +54,9 @@ def replicated(loss: Loss, prediction: Prediction, key: PRNGKeyArray) -> Loss:
         keys = jax.random.split(key, len(loss.parts))
         pairs = zip(loss.parts, keys, strict=True)
         return SumOfLosses(tuple(replicated(part, prediction, each) for part, each in pairs))
+    if isinstance(loss, AtSensors):
+        again = replicated(loss.loss, prediction.sensors(loss.lead_field), key)
+        return AtSensors(loss.lead_field, again)
     centre = expected(loss, prediction)
     if isinstance(loss, WhittleLoss):
         drawn = jax.random.chisquare(key, loss.degrees) / loss.degrees

@@ -18,11 +18,13 @@ from scipy.interpolate import CubicSpline
 
 from rosetta_jax._types import Float, PRNGKeyArray
 from rosetta_jax.data import Recordings
+from rosetta_jax.inference.certainty import NAME
 from rosetta_jax.inference.curves import Curve, PowerLaw, PowerLawAndGaussian, TwoLorentzians
 from rosetta_jax.inference.fit import FitResult
 from rosetta_jax.inference.fitting import Files, Fitting, Scored, StudySettings
 from rosetta_jax.inference.freeing import alike
 from rosetta_jax.inference.judgement import Judgement, judgement
+from rosetta_jax.inference.laplace import Posterior
 from rosetta_jax.inference.measures import paired_difference
 from rosetta_jax.inference.presets import Preset
 from rosetta_jax.network import Network
@@ -52,7 +54,10 @@ ALIKE = "same model, all regions alike"
 
 
 class Study(eqx.Module):
-    """The model's score and those of its baselines by name, on what was judged; `free`, the model's priors."""
+    """The model's score and those of its baselines by name, on what was judged.
+
+    `free`, the model's priors; `posterior`, how sure its numbers are, where that was asked for.
+    """
 
     recordings: Recordings
     networks: tuple[Network, ...]
@@ -62,6 +67,7 @@ class Study(eqx.Module):
     measured_alpha: Float[np.ndarray, "people nodes"]
     not_fitted: tuple[str, ...] = ()
     free: dict[str, FreeParameter] = eqx.field(default_factory=dict)
+    posterior: Posterior | None = None
 
     @property
     def interrupted(self) -> bool:
@@ -137,6 +143,11 @@ def study(
         attempts[ALIKE] = partial(fitting.finished, begun, {})
     baselines = _until_interrupted(attempts, model.interrupted)
     not_fitted = tuple(name for name in attempts if name not in baselines)
+    posterior = None
+    if settings.posterior:
+        interrupted = model.interrupted or bool(not_fitted)
+        posterior = None if interrupted else fitting.posterior(networks, model)
+        not_fitted += () if posterior else (NAME,)
     if settings.left_out == "bins":
         interpolated = _interpolated(recordings, judged)
         baselines["interpolation of the fitted bins"] = fitting.judged_as(interpolated)
@@ -151,6 +162,7 @@ def study(
         np.stack(maps),
         not_fitted,
         dict(preset.free),
+        posterior,
     )
 
 

@@ -202,8 +202,24 @@ def test_fit_writes_a_page_pictures_and_arrays(fitted):
         "spectra.npz",
         "report.html",
         *(f"{name}.png" for name in ("alpha_map", "convergence", "mean_spectrum", "scores")),
-        "spectra.png",
+        *(f"{name}.png" for name in ("spectra", "posterior", "predictive")),
     }
+
+
+def test_the_summary_and_the_page_tell_how_sure_the_numbers_are(summary, fitted):
+    posterior, study = summary["posterior"], fitted[1]
+    assert len(posterior["people"]) == len(posterior["dispersion"]) == PEOPLE
+    assert posterior["level"] == 0.95 and min(posterior["dispersion"]) >= 1
+    ends = study.posterior.interval(jax.random.key(0), 0.95)
+    for person, told in enumerate(posterior["people"]):
+        assert set(told) == set(study.free)
+        for path, each in told.items():
+            assert [each["low"], each["high"]] == ends[path][person].tolist()
+            assert 0 < each["share_of_prior_left"] <= 1
+            widest = each["share_of_prior_left"] >= 0.8
+            assert (path in posterior["not_told"][person]) == widest
+    page = (fitted[0] / "report.html").read_text()
+    assert "By Whittle" in page and "share of the prior" in page
 
 
 def test_scores_are_means_over_people(summary, fitted):
@@ -333,7 +349,7 @@ def test_numbers_by_region_have_maps_and_are_judged_where_they_were_not_fitted(t
     found = rosetta(
         *("fit", "--data", tmp_path / "data.npz", "--out", tmp_path / "out", "--quiet"),
         *("--rung", "harmonic", "--starts", 1, "--by-region", 1.0, "--left-out", "bins"),
-        *("--method", "levenberg-marquardt", "--set", "rung.omega=60"),
+        *("--method", "levenberg-marquardt", "--set", "rung.omega=60", "--no-posterior"),
     )
     assert found.exit_code == 0, found.output
     names = written(tmp_path / "out")
@@ -342,6 +358,7 @@ def test_numbers_by_region_have_maps_and_are_judged_where_they_were_not_fitted(t
     assert set(summary["baselines"]) > BASELINES
     assert "interpolation of the fitted bins" in summary["baselines"]
     assert summary["numbers_per_person"] == 5 + 3 * NODES
+    assert summary["posterior"] is None
     saved, _ = load_arrays(tmp_path / "out" / "spectra.npz")
     np.testing.assert_array_equal(saved["judged_bins"], np.arange(1, len(F), 2))
     page = (tmp_path / "out" / "report.html").read_text()
@@ -365,6 +382,7 @@ def test_a_fit_by_simulation_runs_from_the_command_line(tmp_path):
     summary = strict(tmp_path / "out" / "summary.json")
     assert summary["settings"]["route"] == "simulated" and summary["memory_mb"] > 0
     assert np.isfinite(summary["mean_correlation_db"])
+    assert summary["posterior"] is None  # it is of theory
     assert "asks for no stability" in (tmp_path / "out" / "report.html").read_text()
 
 

@@ -63,4 +63,5 @@ def test_arrays_are_those_of_sensors_and_no_map_is_drawn_of_them(done):
     names = {each.name for each in done[0].iterdir()}
     assert {"spectra.png", "mean_spectrum.png"} <= names and "alpha_map.png" not in names
     page = (done[0] / "report.html").read_text()
+    assert {"posterior.png", "predictive.png"} <= names
     assert "averaged over sensors" in page and "seen through the gain curve of the others" in page

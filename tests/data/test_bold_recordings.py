@@ -52,6 +52,17 @@ def test_series_are_correlated_within_the_band_whole_and_by_halves(load):
     assert found.halves.shape == (PEOPLE, 2, NODES, NODES)
 
 
+def test_series_tell_how_many_samples_correlations_are_made_of(load):
+    """White noise has as many as bins of the band hold real numbers; a rhythm within it fewer."""
+    white = load(bold=SERIES, repetition_time=np.array(2.0)).samples
+    np.testing.assert_allclose(white, 2 * 0.09 * 2.0 * VOLUMES, rtol=0.15)
+    times = 2.0 * np.arange(VOLUMES)
+    slow = SERIES + 5 * np.sin(2 * np.pi * 0.05 * times + RNG.uniform(0, 6, (PEOPLE, NODES, 1)))
+    narrow = load(bold=slow, repetition_time=np.array(2.0)).samples
+    assert (narrow < 0.5 * white).all()
+    assert load(fc=FC).samples is None
+
+
 @pytest.mark.parametrize(
     "arrays, message",
     [

@@ -112,6 +112,21 @@ def test_regions_share_a_width_and_keep_a_mean_map():
     np.testing.assert_allclose(typical, omegas.mean(axis=0), rtol=0.02)
 
 
+def test_what_does_not_fit_is_less_sure_by_its_dispersion(people, found):
+    """Spectra that claim four times the degrees of freedom that they have."""
+    claimed = [WhittleLoss(BINS, each.measured, 4 * DEGREES) for each in people[1]]
+    asked = ([alone()] * PEOPLE, FREE, claimed)
+    divided = cohort(*asked, rounds=40, show_progress=False)
+    assert np.median(divided.dispersion) == pytest.approx(4.0, rel=0.15)
+    np.testing.assert_allclose(divided.mean, found.mean, atol=0.05)
+    np.testing.assert_allclose(divided.width, found.width, rtol=0.15)
+    np.testing.assert_allclose(divided.errors.mean(0), found.errors.mean(0), rtol=0.1)
+    assert "dispersion of up to" in divided.message
+    sure = cohort(*asked, rounds=40, dispersion=1, show_progress=False)
+    assert (sure.dispersion == 1).all()
+    assert (sure.errors.mean(0) < 0.8 * divided.errors.mean(0)).all()
+
+
 def test_a_person_who_fails_is_left_out(people):
     losses = people[1][:4]
     brains = [alone(), alone(), alone(alpha=20.0), alone()]
@@ -131,5 +146,7 @@ def test_wrong_input_says_what_to_do(people, own, found):
         cohort([alone()] * 2, {"rung.omega": rj.Positive()}, losses[:2])
     with pytest.raises(ValueError, match="same people and free"):
         cohort([alone()] * 2, FREE, losses[:2], begin=own)
+    with pytest.raises(ValueError, match="`dispersion`"):
+        cohort([alone()] * 2, FREE, losses[:2], dispersion="none")
     with pytest.raises(ValueError, match="between 0 and 39"):
         found.model(alone(), 40)

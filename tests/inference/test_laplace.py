@@ -94,3 +94,37 @@ def test_another_fit_is_named():
     fitted = rj.fit(brain, free, loss, starts=1, show_progress=False)
     with pytest.raises(ValueError, match=r"`result` holds 1 vectors of 1 numbers.*1 of 2"):
         laplace(brain, FREE, loss, fitted)
+
+
+def test_draws_lie_about_what_was_found_whatever_the_order_of_what_is_free():
+    """Paths that are not in the order of the alphabet, in which compiled functions hold a dictionary."""
+    brain = alone()
+    free = {"rung.omega": rj.LogNormal(60.0, 0.2), "noise.sigma": rj.LogNormal(1.0, 0.2)}
+    other = rj.replace(brain, {"rung.omega": 80.0})
+    loss = WhittleLoss(BINS, rj.linear.power_spectrum(other, BINS).density, DEGREES, level="given")
+    fitted = rj.fit(brain, free, loss, starts=1, prior_weight=1.0, show_progress=False)
+    posterior = laplace(brain, free, loss, fitted)
+    drawn = posterior.draws(jax.random.key(0), 400)
+    for path, values in fitted.values.items():
+        assert np.median(drawn[path]) == pytest.approx(float(values[0]), rel=0.02)
+    before = posterior.prior_draws(jax.random.key(1), 4000)
+    for path, kind in free.items():
+        assert np.median(before[path]) == pytest.approx(kind.median, rel=0.02)
+        assert np.log(before[path]).std() == pytest.approx(0.2, rel=0.05)
+
+
+def test_dear_derivatives_are_those_of_the_fit():
+    """Numbers by region are taken apart in descents, and in the information alike."""
+    nodes = 9
+    rung = rj.HarmonicOscillator(alpha=np.full(nodes, -8.0), omega=60.0)
+    brain = rj.Network(rung, rj.Connectome(1 - np.eye(nodes)), gain=0.2, noise=rj.WhiteNoise(1.0))
+    loss = WhittleLoss(BINS, rj.linear.power_spectrum(brain, BINS).density, DEGREES)
+    free = {"rung.alpha": rj.PerRegion(rj.Normal(-8.0, 3.0), 0.5), "gain": rj.LogNormal(0.2, 0.3)}
+    fitted = rj.fit(brain, free, loss, starts=1, prior_weight=1.0, show_progress=False)
+    posterior = laplace(brain, free, loss, fitted)
+    assert posterior.asked.objective.slopes is not None
+    at = posterior.mean[0]
+    residuals = jax.jit(lambda vector: posterior.asked.objective.residuals(vector, data))
+    data = jax.tree.map(lambda leaf: leaf[0], posterior.asked.data)
+    slopes = np.asarray(jax.jacfwd(residuals)(at))
+    np.testing.assert_allclose(np.linalg.inv(slopes.T @ slopes), posterior.covariance[0], rtol=1e-6)
