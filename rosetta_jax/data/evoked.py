@@ -3,12 +3,14 @@ r"""An evoked response with the lead field and the connectome that a fit of it n
 The file is an `.npz` or `.mat` with `weights` and the optional keys of `rosetta_jax.data.recordings`, and
 
 ============ ============================= ====================================================================
-`times`      (T,)                          s, zero at the stimulus; what comes before it is the baseline
+`times`      (T,)                          s, zero at the stimulus
 `evoked`     (sensors, T)                  mean over trials, or of regions where there is no lead field
 `lead_field` (sensors, nodes), optional    what each sensor sees of one unit of each region
 ============ ============================= ====================================================================
 
-Potentials are taken to the average of all sensors, and so is the lead field.
+The baseline is what lies more than 10 ms before the stimulus, whose artefact a filter smears over what is nearer;
+where nothing does, all that lies before it. Potentials are taken to the average of all sensors, and so is the lead
+field.
 """
 
 from collections.abc import Mapping
@@ -23,6 +25,9 @@ from rosetta_jax.data.cortical_maps import CorticalMaps, maps_or_told
 from rosetta_jax.data.people import OPTIONAL, connectomes_of, maps_in, require_keys
 from rosetta_jax.data.responses import Response
 from rosetta_jax.network import Connectome
+
+# So near to a stimulus its artefact is (s).
+_ARTEFACT = 0.01
 
 
 class EvokedRecording(eqx.Module):
@@ -76,6 +81,8 @@ def _recording(arrays: Mapping[str, np.ndarray], normalisation: str) -> EvokedRe
     response = Response(vector("times", arrays["times"]), numbers("evoked", arrays["evoked"]).T)
     if response.times[0] < 0:
         before = response.times[response.times < 0]
+        far = before[before <= -_ARTEFACT]
+        before = far if far.size else before
         response = response.less_baseline(float(before[0]), float(before[-1]))
     after = response.times > 0
     if after.sum() < 2:

@@ -41,10 +41,11 @@ class Simulated(Route):
     """March `seeds` times for `transient + duration` seconds in steps of `dt` (s), and estimate.
 
     `save_every` (s) is the sampling interval of the signal, after a low-pass, by default every step;
-    `segment` (s) the length of Welch's segments, best that of the measured spectra; `repetition_time` (s) the
-    sampling interval of BOLD, for losses that ask for it. Networks without
-    `max_delay` get room for twice their present longest delay, and those without `min_delay` for half their
-    shortest where that is still long enough to be read for eight steps at once; a step beyond is refused.
+    `segment` (s) the length of Welch's segments, best that of the measured spectra, and several periods of the
+    lowest frequency that counts, or what is slower leaks in; `repetition_time` (s) the sampling interval of BOLD,
+    for losses that ask for it. Networks without `max_delay` get room for twice their present longest delay, and
+    those without `min_delay` for half their shortest where that is still long enough to be read for eight steps at
+    once; a step beyond is refused.
     Unlike theory it needs no stable point, so networks beyond onset can be fitted. Of chaotic ones gradients grow
     with the duration (`fit` warns): a `window` (s) bounds them (`rj.simulate`).
     """

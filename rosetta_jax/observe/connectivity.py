@@ -1,5 +1,7 @@
 """How the series of the nodes go together: covariance and functional connectivity, of signals and envelopes."""
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,7 @@ from rosetta_jax.observe.synchrony import analytic_signal
 
 # Overlap, window and detrending of the segments that a band is taken from.
 WELCH = (0.5, "hann", "constant")
+_ROUNDING = 0.01
 
 
 def covariance(signal: ArrayLike) -> Pairwise:
@@ -44,7 +47,8 @@ def functional_connectivity(
 
     With a `band` (low, high) in Hz it is the correlation of what lies in the band: the real part of Welch's
     cross spectrum summed over the bins within it, from segments of `segment` seconds at sampling interval
-    `dt` (s), which is needed then.
+    `dt` (s), which is needed then. Into segments shorter than the band's slowest rhythm what is slower leaks, and
+    a warning says so.
 
     **Arguments:** `signal` (time, nodes), any unit. **Returns:** (nodes, nodes), dimensionless,
     as `numpy.corrcoef(signal.T)` where there is no band. **Raises:** `ValueError` for a signal that is not
@@ -131,6 +135,13 @@ def band_bins(band: tuple[float, float], cut: Cut) -> np.ndarray:
     low, high = _checks.band("band", band)
     frequencies = np.fft.rfftfreq(cut.length, cut.dt)
     inside = (frequencies >= low) & (frequencies <= high)
+    # A hair less than one period is one, as 100 s are of 0.01 Hz.
+    if cut.length * cut.dt * low < 1 - _ROUNDING and low > 0:
+        warnings.warn(
+            f"`segment` of {cut.length * cut.dt:g} s is shorter than a period of {low:g} Hz, where `band` begins: "
+            "what is slower leaks into it. Lengthen `segment`, best to several periods.",
+            stacklevel=2,
+        )
     if not inside.any():
         raise ValueError(
             f"`band` {band} Hz holds no bin of segments of {cut.length * cut.dt:g} s: widen it, or lengthen "

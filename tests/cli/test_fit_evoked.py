@@ -125,6 +125,21 @@ def test_wrong_files_say_what_to_do(more, message, tmp_path):
         load_evoked(tmp_path / "wrong.npz")
 
 
+def test_the_baseline_leaves_out_what_the_artefact_reaches(tmp_path):
+    clean, smeared = evoked(), evoked()
+    near = (TIMES > -0.009) & (TIMES <= 0)
+    smeared[0, near] += 50.0
+    found = []
+    for name, course in (("clean", clean), ("smeared", smeared)):
+        np.savez(tmp_path / f"{name}.npz", **data(evoked=course))
+        found.append(load_evoked(tmp_path / f"{name}.npz").potential)
+    np.testing.assert_array_equal(*found)
+    # Where nothing lies farther away, the baseline is what there is.
+    short = TIMES > -0.009
+    np.savez(tmp_path / "short.npz", **data(times=TIMES[short], evoked=clean[:, short]))
+    np.testing.assert_allclose(load_evoked(tmp_path / "short.npz").potential, found[0], atol=1e-12)
+
+
 def test_courses_of_regions_need_no_lead_field():
     connectome = rj.Connectome(WEIGHTS)
     times = TIMES[TIMES > 0]

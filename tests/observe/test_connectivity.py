@@ -120,3 +120,17 @@ def test_upper_triangle_refuses_what_is_not_square(matrix):
 def test_wrong_input_is_named(measure, signal, message):
     with pytest.raises(ValueError, match=message):
         measure(signal)
+
+
+def test_segments_shorter_than_the_slowest_rhythm_are_warned_of():
+    """Power below the band leaks in: two nodes with a slow rhythm in common and their own within the band."""
+    times = 0.5 * np.arange(4000)
+    rng = np.random.default_rng(3)
+    slow = 20 * np.sin(2 * np.pi * 0.004 * times)
+    signal = slow[:, None] + rng.normal(size=(times.size, 2))
+    band = {"band": (0.01, 0.1), "dt": 0.5}
+    with pytest.warns(UserWarning, match=r"`segment` of 50 s is shorter than a period of 0.01 Hz"):
+        leaked = functional_connectivity(signal, segment=50.0, **band)
+    clean = functional_connectivity(signal, segment=1000.0, **band)
+    assert leaked[0, 1] > 0.9 and abs(clean[0, 1]) < 0.2
+    functional_connectivity(signal, segment=100.0, **band)
