@@ -82,9 +82,28 @@ def test_arrays_and_settings_tell_what_was_done(folder):
     assert "all of whom were fitted" in page and "mean of the others (ceiling)" in page
 
 
+def test_series_tell_how_sure_one_vector_is(folder, tmp_path):
+    series = RNG.normal(size=(PEOPLE, NODES, 300)) + RNG.normal(size=(PEOPLE, 1, 300))
+    np.savez(tmp_path / "data.npz", bold=series, repetition_time=1.0, weights=WEIGHTS)
+    held = ("--starts", 1, "--hold", "connectome.weights", "--quiet")
+    words = ("--modality", "bold", "--data", tmp_path / "data.npz", "--out", tmp_path / "out")
+    done = rosetta("fit", *words, *held)
+    assert done.exit_code == 0, done.output
+    told = json.loads((tmp_path / "out" / "summary.json").read_text())["posterior"]
+    (gain,) = [person["gain"] for person in told["people"]]  # of all people together
+    assert gain["low"] < gain["high"] and 0 < gain["share_of_prior_left"] < 1
+    assert (tmp_path / "out" / "posterior.png").is_file()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Fisher" in page and "Of all people" in page
+    # Matrices alone do not tell how many samples they are made of.
+    assert json.loads((folder[0] / "summary.json").read_text())["posterior"] is None
+    assert "How sure" not in (folder[0] / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     "words, message",
     [
+        (("--posterior",), "`posterior` needs to know how many samples correlations are made of"),
         (("--rung", "jansen-rit"), "`--rung` jansen-rit has no preset for bold. Choose from: harm"),
         (("--left-out", "bins"), "`--left-out` bins is for spectra: of bold, choose nothing or"),
         (("--by-region", 1), "`--by-region` is for spectra: leave it out with `--modality` bold"),

@@ -101,6 +101,7 @@ def test_arrays_and_settings_tell_what_was_done(folder):
         (("--by-region", 1), "`--by-region` has no meaning"),
         (("--cohort-curve",), "`--cohort-curve` has no meaning"),
         (("--route", "simulated"), "`--route simulated` has no meaning"),
+        (("--posterior",), "`--posterior` has no meaning"),
     ],
 )
 def test_what_means_nothing_here_is_said(words, message, folder, tmp_path):
