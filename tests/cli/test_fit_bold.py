@@ -1,6 +1,7 @@
 """`rosetta fit --modality bold`: files, numbers and errors in plain words."""
 
 import json
+import signal
 import tomllib
 
 import numpy as np
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 import rosetta_jax as rj
 from rosetta_jax.cli.app import app
 from rosetta_jax.inference import FitResult, bold_preset
+from rosetta_jax.optimise import lanes
 from rosetta_jax.results import load_arrays
 
 PEOPLE, NODES, GAIN = 2, 4, 3.0
@@ -98,6 +100,31 @@ def test_series_tell_how_sure_one_vector_is(folder, tmp_path):
     # Matrices alone do not tell how many samples they are made of.
     assert json.loads((folder[0] / "summary.json").read_text())["posterior"] is None
     assert "How sure" not in (folder[0] / "report.html").read_text()
+
+
+def test_what_ctrl_c_cut_short_goes_on_to_the_same_numbers(folder, tmp_path):
+    whole, advance, made = folder[0], lanes.Program.advance, []
+
+    def advanced(self, chunk):
+        made.append(1)
+        if len(made) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return advance(self, chunk)
+
+    config = whole.parent / "settings.toml"
+    words = ("--data", whole.parent / "data.npz", "--out", tmp_path / "cut", "--quiet")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lanes.Program, "advance", advanced)
+        patch.setattr(lanes, "_cores", lambda: 1)
+        done = rosetta("fit", "--config", config, *words)
+    assert done.exit_code == 130 and "--resume" in done.output
+    assert json.loads((tmp_path / "cut" / "summary.json").read_text())["interrupted"] is True
+    done = rosetta("fit", "--resume", tmp_path / "cut", "--quiet")
+    assert done.exit_code == 0, done.output
+    assert not (tmp_path / "cut" / "checkpoints").exists()
+    ended, wanted = (FitResult.load(out / "fit.npz") for out in (tmp_path / "cut", whole))
+    np.testing.assert_array_equal(ended.history, wanted.history)
+    np.testing.assert_array_equal(ended.all_vectors, wanted.all_vectors)
 
 
 @pytest.mark.parametrize(

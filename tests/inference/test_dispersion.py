@@ -17,7 +17,8 @@ from rosetta_jax.inference import (
     laplace,
     nuts,
 )
-from rosetta_jax.inference.dispersion import data_count
+from rosetta_jax.inference.dispersion import data_count, data_counts
+from rosetta_jax.inference.problem import problem
 from rosetta_jax.inference.sampling import _dispersions
 from rosetta_jax.observe import LeadField
 
@@ -73,6 +74,16 @@ def test_counts_add_over_parts_people_and_sensors():
     assert alone[1] == 3
     both = rj.SumOfLosses((AtSensors(LeadField(np.eye(3)), one), other))
     assert data_count([both, both], 242) == pytest.approx(2 * sum(alone))
+
+
+@pytest.mark.parametrize("degrees", [(2.0, 40.0), (40.0, 2.0)])
+def test_one_vector_counts_the_data_of_all_people(degrees):
+    losses = [WhittleLoss(BINS, TRUE, each) for each in degrees]
+    asked = [PowerLaw()] * 2, EXPONENT, losses, jax.random.key(0), None, 1.0
+    own, (together,) = (data_counts(problem(*asked, pooled)) for pooled in (False, True))
+    assert own[0] != own[1] and together == pytest.approx(own.sum())
+    for loss, count in zip(losses, own, strict=True):
+        assert count == pytest.approx(data_count([loss], TRUE.size))
 
 
 SLOPE = -10 * np.log10(BINS) / SD
