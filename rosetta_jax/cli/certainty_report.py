@@ -113,8 +113,7 @@ def certainty_section(
 
 def in_words(posterior: Posterior) -> str:
     """Which parameters, and which combinations of them, the data do not tell."""
-    people = len(posterior.mean)
-    counted = Counter(path for untold in posterior.untold for path in untold)
+    people, counted = len(posterior.mean), _untold(posterior)
     of = "" if people == 1 else f" of {people} people"
     each = [
         f"{path} ({count}{of})" if people > 1 else path for path, count in counted.most_common()
@@ -138,7 +137,7 @@ def in_words(posterior: Posterior) -> str:
 
 def _table(posterior: Posterior, person: int, result: FitResult) -> Table:
     vector, ends, left = _vector(posterior, person), _intervals(posterior), _left(posterior)
-    untold = Counter(path for each in posterior.untold for path in each)
+    untold = _untold(posterior)
     rows = []
     for path, share in left.items():
         row: dict[str, Any] = {"parameter": path}
@@ -160,6 +159,13 @@ def _table(posterior: Posterior, person: int, result: FitResult) -> Table:
     return Table(
         rows, caption=f"Of {whose}; of a number that varies by region the median over regions"
     )
+
+
+def _untold(posterior: Posterior) -> Counter[str]:
+    """In how many people the data do not tell a number, by path; those without a posterior do not count."""
+    known = np.isfinite(posterior.widths).all(axis=1)
+    pairs = zip(posterior.untold, known, strict=True)
+    return Counter(path for untold, there in pairs if there for path in untold)
 
 
 def _vector(posterior: Posterior, person: int) -> int:

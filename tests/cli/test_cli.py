@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from rosetta_jax import cli
 from rosetta_jax.cli.app import app
+from rosetta_jax.cli.certainty_report import certainty_pictures, certainty_summary, in_words
 from rosetta_jax.data import Recordings
 from rosetta_jax.forcing import WhiteNoise
 from rosetta_jax.inference import FitResult, Scored
@@ -220,6 +221,21 @@ def test_the_summary_and_the_page_tell_how_sure_the_numbers_are(summary, fitted)
             assert (path in posterior["not_told"][person]) == widest
     page = (fitted[0] / "report.html").read_text()
     assert "By Whittle" in page and "share of the prior" in page
+
+
+def test_a_person_without_a_posterior_counts_for_nothing(fitted):
+    study = fitted[1]
+    known = study.posterior.untold[1:]
+    lost = np.array(study.posterior.covariance)
+    lost[0] = np.nan
+    posterior = dataclasses.replace(study.posterior, covariance=lost)
+    told = certainty_summary(posterior)
+    assert np.isnan(told["people"][0]["gain"]["low"]) and told["people"][1]["gain"]["low"] > 0
+    assert certainty_pictures(posterior, 0, study.result, "") == {}
+    words = in_words(posterior)
+    for path in study.free:
+        count = sum(path in each for each in known)
+        assert (f"{path} ({count} of" in words) == (count > 0)
 
 
 def test_scores_are_means_over_people(summary, fitted):
