@@ -34,8 +34,9 @@ import rosetta_jax as rj
 from rosetta_jax.data import Recordings, load_recordings
 from rosetta_jax.inference import Scored, Study, StudySettings, by_region, preset
 from rosetta_jax.inference import study as fitted
+from rosetta_jax.inference.certainty import spectra_likelihoods
 from rosetta_jax.inference.fitting import Fitting
-from rosetta_jax.inference.judgement import judgement
+from rosetta_jax.inference.judgement import judgement, scores
 from rosetta_jax.inference.measures import map_correlation, paired_difference
 from rosetta_jax.parameters import FreeParameters
 from rosetta_jax.results import provenance, write_json
@@ -178,6 +179,30 @@ def maps_of_the_left_out(of: Recordings, steps: int) -> dict[str, Any]:
     return kept | {"stable": stable}
 
 
+def with_learned_prior(of: Recordings, at: Scored, rounds: int) -> dict[str, Any]:
+    """From there on by Whittle's likelihood, learning what people have in common and how far they differ."""
+    assert at.result is not None  # it was fitted
+    judged = judgement("bins", *of.spectra.shape[1:])
+    losses, _ = spectra_likelihoods(of, judged, at.spectra, at.curve)
+    networks = [preset("thalamic-loop").network(each) for each in of.connectomes]
+    group = rj.inference.cohort(networks, at.free, losses, begin=at.result, rounds=rounds)
+    people = [group.model(network, person) for person, network in enumerate(networks)]
+    found = [rj.linear.power_spectrum(each, of.frequencies) for each in people]
+    spectra = np.stack([np.asarray(each.density) for each in found])
+    if at.curve is not None:
+        spectra = spectra * 10 ** (at.curve[:, :, None] / 10)
+    told_of = scores(of, spectra, judged)
+    return {
+        "r": float(told_of.correlations.mean()),
+        "map": float(told_of.alpha_correlations.mean()),
+        "stable": int(sum(int(each.status) == rj.Status.ok for each in found)),
+        "people differ by, in widths of the prior given": group.widths,
+        "evidence": group.evidence.tolist(),
+        "converged": group.converged,
+        "dispersion": group.dispersion.tolist(),
+    }
+
+
 def study(of: Recordings, rounds: int, steps: int, starts: int) -> dict[str, Any]:
     """All parts, with the time of the brains by region."""
     loop, regional = preset("thalamic-loop"), {"width": 1.0, "left_out": "bins", "starts": 1}
@@ -216,6 +241,9 @@ def study(of: Recordings, rounds: int, steps: int, starts: int) -> dict[str, Any
         )
         for name, curves in (("", 0), (", others' curve", rounds))
     }
+    learned = timed(
+        "learned prior", lambda: with_learned_prior(of, through.model, 6 if rounds > 1 else 1)
+    )
     maps = timed("maps of people left out", lambda: maps_of_the_left_out(of, steps))
     assert through.model.curve is not None
     return {
@@ -228,6 +256,7 @@ def study(of: Recordings, rounds: int, steps: int, starts: int) -> dict[str, Any
             **{f"shared{name}": less(each, CURVE) for name, each in shared.items()},
         },
         "cohort curve, dB": through.model.curve[:2].tolist(),
+        "by region with a learned prior, others' curve": learned,
         "maps of people left out": maps,
         "spent": spent,
     }
@@ -255,7 +284,8 @@ def main() -> None:
     of = recordings(SOURCE, 4 if quick else None)
     found = study(of, 1 if quick else 2, 2 if quick else 20, 1 if quick else 2)
     Console().print(table(found))
-    for part in ("network less curve", "maps of people left out", "spent"):
+    learned = "by region with a learned prior, others' curve"
+    for part in ("network less curve", learned, "maps of people left out", "spent"):
         Console().print(found[part])
     if not quick:
         kept = {"machine": machine(), "commit": commit(), "provenance": provenance()}

@@ -163,9 +163,9 @@ def _table(posterior: Posterior, person: int, result: FitResult) -> Table:
 
 def _untold(posterior: Posterior) -> Counter[str]:
     """In how many people the data do not tell a number, by path; those without a posterior do not count."""
-    known = np.isfinite(posterior.widths).all(axis=1)
-    pairs = zip(posterior.untold, known, strict=True)
-    return Counter(path for untold, there in pairs if there for path in untold)
+    pairs = zip(posterior.untold, posterior.widths, strict=True)
+    known = (untold for untold, widths in pairs if np.isfinite(widths).all())
+    return Counter(path for untold in known for path in untold)
 
 
 def _vector(posterior: Posterior, person: int) -> int:
