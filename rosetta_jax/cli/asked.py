@@ -1,5 +1,6 @@
 """What a fit is asked for, whatever it fits: the options of `rosetta fit`, read and completed."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,6 +48,26 @@ class Asked(NamedTuple):
     def name(self) -> str:
         """What is fitted, in words."""
         return "embedded synthetic recording" if self.data is None else self.data.name
+
+
+def require_preset(asked: Asked, presets: Sequence[str]) -> None:
+    """Raise without a recording, or for a rung that has none of a modality's `presets`."""
+    modality = asked.modality
+    if asked.data is None:
+        raise ValueError(
+            f"`--modality` {modality} has no embedded recording: give one by `--data`."
+        )
+    if asked.rung not in presets:
+        raise ValueError(
+            f"`--rung` {asked.rung} has no preset for {modality}. Choose from: {', '.join(presets)}."
+        )
+
+
+def refuse(given: Mapping[str, bool], said: str) -> None:
+    """Raise for the first of the flags that is `given`, with what is `said` of it."""
+    for flag, there in given.items():
+        if there:
+            raise ValueError(f"`{flag}` {said}")
 
 
 def end(said: str, interrupted: bool, not_fitted: tuple[str, ...], out: Path) -> None:

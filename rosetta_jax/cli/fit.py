@@ -133,6 +133,10 @@ def _fit_spectra(asked: Asked) -> tuple[Study, str]:
             "`--left-out` person is for bold, whose people share their numbers: choose bins or regions."
         )
     recorded = recordings(asked.data, asked.seed, asked.normalisation).within(*asked.band)
+    if asked.cohort_curve and recorded.people < 2:
+        raise ValueError(
+            "`--cohort-curve` learns the gain curve of a person on others, and there is 1 person: leave it out."
+        )
     shared = asked.width is None and not asked.freeing.maps
     settings = StudySettings(
         starts=asked.starts,

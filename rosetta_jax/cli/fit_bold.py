@@ -1,6 +1,6 @@
 """`rosetta fit --modality bold`: functional connectivity of people at rest, one set of numbers for all of them."""
 
-from rosetta_jax.cli.asked import Asked
+from rosetta_jax.cli.asked import Asked, refuse, require_preset
 from rosetta_jax.cli.bold_report import write_bold
 from rosetta_jax.cli.config import used, write_config
 from rosetta_jax.cli.recordings import require_normalisation
@@ -51,12 +51,7 @@ def fit_bold(asked: Asked) -> tuple[ConnectivityStudy, str]:
 
 def _require_fitting(asked: Asked) -> None:
     """Raise for options that mean nothing here."""
-    if asked.data is None:
-        raise ValueError("`--modality` bold has no embedded recording: give one by `--data`.")
-    if asked.rung not in BOLD_PRESETS:
-        raise ValueError(
-            f"`--rung` {asked.rung} has no preset for bold. Choose from: {', '.join(BOLD_PRESETS)}."
-        )
+    require_preset(asked, BOLD_PRESETS)
     if asked.left_out not in ("nothing", "person"):
         raise ValueError(
             f"`--left-out` {asked.left_out} is for spectra: of bold, choose nothing or person."
@@ -67,9 +62,8 @@ def _require_fitting(asked: Asked) -> None:
         "--depth": asked.depth is not None,
         "--route simulated": asked.route is not None,
     }
-    for flag, there in given.items():
-        if there:
-            raise ValueError(
-                f"`{flag}` is for spectra: leave it out with `--modality` bold, which is fitted by theory; "
-                "--maps lets parameters vary by region."
-            )
+    refuse(
+        given,
+        "is for spectra: leave it out with `--modality` bold, which is fitted by theory; --maps lets parameters "
+        "vary by region.",
+    )

@@ -1,6 +1,6 @@
 """`rosetta fit --modality evoked`: the response to a stimulus, its sites in every region solved for."""
 
-from rosetta_jax.cli.asked import Asked
+from rosetta_jax.cli.asked import Asked, refuse, require_preset
 from rosetta_jax.cli.config import used, write_config
 from rosetta_jax.cli.evoked_report import write_evoked
 from rosetta_jax.cli.recordings import require_normalisation
@@ -48,12 +48,7 @@ def fit_evoked(asked: Asked) -> tuple[EvokedStudy, str]:
 
 def _require_fitting(asked: Asked) -> None:
     """Raise for options that mean nothing here."""
-    if asked.data is None:
-        raise ValueError("`--modality` evoked has no embedded recording: give one by `--data`.")
-    if asked.rung not in EVOKED_PRESETS:
-        raise ValueError(
-            f"`--rung` {asked.rung} has no preset for evoked. Choose from: {', '.join(EVOKED_PRESETS)}."
-        )
+    require_preset(asked, EVOKED_PRESETS)
     given = {
         f"--left-out {asked.left_out}": asked.left_out != "nothing",
         "--by-region": asked.width is not None,
@@ -62,9 +57,8 @@ def _require_fitting(asked: Asked) -> None:
         "--posterior": asked.posterior is True,
         "--route simulated": asked.route is not None,
     }
-    for flag, there in given.items():
-        if there:
-            raise ValueError(
-                f"`{flag}` has no meaning with `--modality` evoked, which is fitted whole, by theory: leave it "
-                "out; --maps lets parameters vary by region."
-            )
+    refuse(
+        given,
+        "has no meaning with `--modality` evoked, which is fitted whole, by theory: leave it out; --maps lets "
+        "parameters vary by region.",
+    )

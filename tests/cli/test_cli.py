@@ -488,6 +488,12 @@ def test_brackets_in_an_error_are_text(tmp_path):
     assert "[draft].npz" in refused("fit", "--data", "[draft].npz", "--out", tmp_path / "out")
 
 
+def test_one_person_has_no_curve_of_others(data, tmp_path):
+    path = data(psd=arrays()["psd"][0], weights=arrays()["weights"])
+    text = refused("fit", "--data", path, "--cohort-curve", "--out", tmp_path / "out")
+    assert "`--cohort-curve` learns the gain curve of a person on others, and there is 1" in text
+
+
 def test_an_empty_band_says_what_there_is(data, tmp_path):
     text = refused("fit", "--data", data(), "--band", 50, 60, "--out", tmp_path / "out")
     assert "50-60 Hz holds 0 bins of 3-40 Hz" in text

@@ -39,7 +39,7 @@ REDUCTIONS = {
     "spectrum": rj.observe.WelchSpectrum(segment=0.04),
     "cross spectrum": rj.observe.WelchCrossSpectrum(segment=0.04),
     "coherence": rj.observe.WelchCoherence(segment=0.04),
-    "band correlation": rj.observe.BandCorrelation((20.0, 100.0), segment=0.04),
+    "band correlation": rj.observe.BandCorrelation((25.0, 100.0), segment=0.04),
 }
 
 
