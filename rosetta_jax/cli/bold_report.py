@@ -12,6 +12,7 @@ from rosetta_jax.cli.certainty_report import (
     certainty_summary,
 )
 from rosetta_jax.cli.fit_tables import (
+    LINKS,
     Pictures,
     map_coefficients,
     of_every_fit,
@@ -22,8 +23,6 @@ from rosetta_jax.cli.shared import write_pictures
 from rosetta_jax.inference import ConnectivityStudy, Matched, link_exponent
 from rosetta_jax.report import Picture, Section, Table, write_page
 from rosetta_jax.results import provenance, save_arrays, write_json
-
-LINKS = "connectome.weights"
 
 
 def write_bold(out: Path, found: ConnectivityStudy, chosen: dict[str, Any]) -> Path:

@@ -8,15 +8,13 @@ import jax
 import numpy as np
 
 from rosetta_jax import plot
-from rosetta_jax.cli.fit_tables import Pictures
+from rosetta_jax.cli.fit_tables import LINKS, Pictures
 from rosetta_jax.inference import FitResult, Posterior, posterior_predictive
 from rosetta_jax.report import Picture, Section, Table
 
 LEVEL = 0.95
 # Panels of a picture of marginals at most, and draws for it and for predictions.
 _SHOWN, _DRAWS, _PREDICTED = 8, 2000, 60
-# Links, which are too many to be listed.
-_LINKS = "connectome.weights"
 _KEY = 0
 
 
@@ -57,7 +55,7 @@ def certainty_pictures(
         return {}
     vector, parameters = _vector(posterior, person), posterior.asked.parameters
     # Those with the most to say come first.
-    left = {path: share[vector] for path, share in _left(posterior).items() if path != _LINKS}
+    left = {path: share[vector] for path, share in _left(posterior).items() if path != LINKS}
     names = sorted(left, key=lambda path: left[path])[:_SHOWN]
     if not names:
         return {}
@@ -175,7 +173,7 @@ def _vector(posterior: Posterior, person: int) -> int:
 
 def _intervals(posterior: Posterior) -> dict[str, np.ndarray]:
     found = posterior.interval(jax.random.key(_KEY), LEVEL)
-    return {path: values for path, values in found.items() if path != _LINKS}
+    return {path: values for path, values in found.items() if path != LINKS}
 
 
 def _left(posterior: Posterior) -> Mapping[str, np.ndarray]:

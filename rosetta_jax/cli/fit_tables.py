@@ -14,6 +14,8 @@ from rosetta_jax.regional import LinearIn, linear_in
 from rosetta_jax.report import Table
 
 Pictures = dict[str, tuple[Any, str]]
+# Links, which are too many to be listed.
+LINKS = "connectome.weights"
 
 
 def of_every_fit(
