@@ -1,23 +1,34 @@
 r"""A cohort: the people's parameters have a common distribution, whose mean and width are learned with them.
 
 Each person's plain coordinates are $u_p \sim N(m, \mathrm{diag}(s^2))$. The posterior of a person is normal about
-its mode $\hat u_p$, with covariance $C_p = (J_p^T J_p + \mathrm{diag}(s^{-2}))^{-1}$ (Laplace), and
+its mode $\hat u_p$, with covariance $C_p = (J_p^T J_p + \mathrm{diag}(s^{-2}))^{-1}$ (Laplace). The evidence
+$\sum_p \ln\int L_p\,p(u_p)\,du_p$ is greatest where
 
 .. math::
-    m \leftarrow \frac1P \sum_p \hat u_p, \qquad
-    s^2 \leftarrow \frac1P \sum_p \big[(\hat u_p - m)^2 + \mathrm{diag}\,C_p\big]
+    m = \frac1P \sum_p \hat u_p, \qquad
+    s^2 = \frac1P \sum_p \big[(\hat u_p - m)^2 + \mathrm{diag}\,C_p\big]
 
-until the evidence $\sum_p \ln\int L_p\,p(u_p)\,du_p$ grows no more: people borrow strength from each other, as far
-as they are alike, and what they share is learned and not chosen. Of a parameter that varies by region (`rj.
-PerRegion`) the width is one for all regions, and the mean is a map: that of a typical brain.
+Iterated as they stand (EM) these creep where the data tell little, since each mode leans to the mean it was found
+under. With the share $\gamma_p = 1 - \mathrm{diag}\,C_p / s^2$ that the data tell of each coordinate, steps are
+
+.. math::
+    m \leftarrow m + \frac{\sum_p (\hat u_p - m)}{\sum_p \gamma_p}, \qquad
+    s^2 \leftarrow \frac{\sum_p (\hat u_p - m)^2}{\sum_p \gamma_p}
+
+to the same point, with $\hat u_p$ moved on to the new mean by the share that leans, and one that lowers the
+evidence is taken back and made as it stands. People borrow strength from each other, as far as they are alike, and
+what they share is learned and not chosen. Of a parameter that varies by region (`rj.PerRegion`) the width is one
+for all regions, and the mean is a map: that of a typical brain.
 
 Where no parameters fit, each person's deviance is divided by a dispersion (`rosetta_jax.inference.dispersion`):
 else the likelihood, sure of a model that is wrong, leaves the cohort nothing to say.
 
-Source: EM with Laplace's approximation, Huys et al., PLoS Comput. Biol. 7, e1002028 (2011), supplement.
+Source: EM with Laplace's approximation, Huys et al., PLoS Comput. Biol. 7, e1002028 (2011), supplement; the steps:
+MacKay, Neural Comput. 4, 415 (1992).
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -50,9 +61,9 @@ class Cohort(eqx.Module):
 
     `mean` and `width` (size,) of the people's plain coordinates; `vectors` (people, size), each person's mode, and
     `errors` (people, size), the standard deviations about it; `deviance` (people,) of the data alone; `status`
-    (people,); `evidence` (rounds,), the log evidence of all, up to a constant, after each round; `names` (size,),
-    the path of each coordinate; `values` by path, `(people, ...)`; `converged`; `dispersion` (people,), what the
-    deviances were divided by.
+    (people,); `evidence` (rounds,), the log evidence of all, up to a constant, after each round that was not taken
+    back; `names` (size,), the path of each coordinate; `values` by path, `(people, ...)`; `converged`; and
+    `dispersion` (people,), what the deviances were divided by.
     """
 
     mean: Float[np.ndarray, " size"]
@@ -137,45 +148,53 @@ def cohort(
     _check(asked)
     method = LevenbergMarquardt() if method is None else method
     fitting = _Fitting(asked, method)
-    vectors = _begin(asked, begin)
-    mean, width = np.zeros(size), np.ones(size)
-    groups = _groups(asked)
-    evidence, found, converged = [], None, False
+    vectors, prior = _begin(asked, begin), _Prior(np.zeros(size), np.ones(size))
     spread = np.full(people, 1.0 if given is None else given)
     if given is None:
-        found = fitting.round(vectors, mean, width, spread, "cohort, dispersion", show_progress)
-        vectors = np.where(found.good[:, None], found.vectors, vectors)
-        spread = _dispersion(asked, found)
+        first = fitting.round(vectors, prior, spread, "cohort, dispersion", show_progress)
+        vectors, spread = first.vectors, _dispersion(asked, first)
+    found, evidence, converged, long = None, [], False, True
     for number in range(_checks.whole("rounds", rounds)):
         name = f"cohort, round {number + 1}"
-        found = fitting.round(vectors, mean, width, spread, name, show_progress)
-        vectors = np.where(found.good[:, None], found.vectors, vectors)
-        evidence.append(float(found.evidence[found.good].sum()))
-        if number and evidence[-1] - evidence[-2] < tolerance * people:
-            converged = True
+        tried = fitting.round(vectors, prior, spread, name, show_progress)
+        grown = np.inf if found is None else tried.more_than(found)
+        if found is None or grown > 0:
+            found, converged = tried, grown < tolerance * people
+            evidence.append(float(found.evidence[found.good].sum()))
+        else:
+            # What goes too far is taken back, and short steps lead on from there.
+            converged, long = not long, False
+        if converged or found.good.sum() < 2:
             break
-        if number + 1 < rounds and found.good.sum() > 1:
-            mean, width = _learned(found, width, groups)
-    assert found is not None
+        vectors, prior = found.vectors, _learned(found, _groups(asked), long)
+    assert found is not None  # there is a round
     return Cohort(
-        mean=mean,
-        width=width,
-        vectors=vectors,
-        errors=width * np.sqrt(found.variance),
+        mean=found.prior.mean,
+        width=found.prior.width,
+        vectors=found.vectors,
+        errors=found.prior.width * np.sqrt(found.variance),
         deviance=found.deviance,
         status=found.status,
         evidence=np.array(evidence),
         names=asked.parameters.coordinate_names,
-        values=asked.values(vectors),
+        values=asked.values(found.vectors),
         converged=converged,
         dispersion=spread,
         asked=asked,
     )
 
 
+class _Prior(NamedTuple):
+    """What people have in common, (size,) each."""
+
+    mean: np.ndarray
+    width: np.ndarray
+
+
 class _Round(eqx.Module):
     """All people fitted under one prior: `variance` (people, size) in units of the prior's."""
 
+    prior: _Prior
     vectors: np.ndarray
     variance: np.ndarray
     deviance: np.ndarray
@@ -186,6 +205,11 @@ class _Round(eqx.Module):
     def good(self) -> np.ndarray:
         """Whose fit counts: also one that stopped at its limit of iterations, at a point that is fine."""
         return np.isfinite(self.evidence)
+
+    def more_than(self, other: "_Round") -> float:
+        """By how much more evidence there is for this prior, of the people whose fits count in both."""
+        both = self.good & other.good
+        return float((self.evidence - other.evidence)[both].sum())
 
 
 class _Fitting:
@@ -212,34 +236,35 @@ class _Fitting:
         self._asked, self._people = asked, asked.vectors
         self._dtype = jnp.result_type(float)
         objective = Objective(residuals, status, slopes)
-        nothing = np.zeros(asked.parameters.size)
-        data = self._data(nothing, nothing + 1, np.ones(self._people))
+        size = asked.parameters.size
+        data = self._data(_Prior(np.zeros(size), np.ones(size)), np.ones(self._people))
         self._program = Program(objective, method, data, lanes=self._people)
         self._sure = jax.jit(lambda vectors, data: _sureness(objective, vectors, data))
 
-    def _data(self, mean: np.ndarray, width: np.ndarray, spread: np.ndarray) -> PyTree:
-        each = [jnp.asarray(np.tile(a, (self._people, 1)), self._dtype) for a in (mean, width)]
+    def _data(self, prior: _Prior, spread: np.ndarray) -> PyTree:
+        each = [jnp.asarray(np.tile(of, (self._people, 1)), self._dtype) for of in prior]
         return (self._asked.data, *each, jnp.asarray(spread, self._dtype))
 
     def round(
         self,
         vectors: np.ndarray,
-        mean: np.ndarray,
-        width: np.ndarray,
+        prior: _Prior,
         spread: np.ndarray,
         name: str,
         shown: bool,
     ) -> _Round:
-        data = self._data(mean, width, spread)
-        starts = jnp.asarray((vectors - mean) / width, self._dtype)
+        data = self._data(prior, spread)
+        starts = jnp.asarray((vectors - prior.mean) / prior.width, self._dtype)
         which = jnp.arange(self._people, dtype=jnp.int32)
         descent = self._program.on(data).descend(starts, which, name, shown)
         sure = self._sure(jnp.asarray(descent.vectors, self._dtype), data)
         variance, logarithm, deviance = (np.asarray(each) for each in sure)
         fine = np.isfinite(descent.losses)
-        deviance = deviance * spread
         evidence = np.where(fine, -(descent.losses + logarithm) / 2, np.nan)
-        return _Round(mean + width * descent.vectors, variance, deviance, evidence, descent.status)
+        found = prior.mean + prior.width * descent.vectors
+        # Of a person whose fit failed nothing new is known.
+        vectors = np.where(np.isfinite(evidence)[:, None], found, vectors)
+        return _Round(prior, vectors, variance, deviance * spread, evidence, descent.status)
 
 
 def _sureness(objective: Objective, vectors: Array, data: PyTree) -> tuple[Array, Array, Array]:
@@ -260,17 +285,21 @@ def _sureness(objective: Objective, vectors: Array, data: PyTree) -> tuple[Array
     return jax.lax.map(one, (vectors, data))
 
 
-def _learned(
-    found: _Round, width: np.ndarray, groups: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The mean and width of the people whose fit counts."""
-    vectors, variance = found.vectors[found.good], found.variance[found.good] * width**2
-    mean = vectors.mean(axis=0)
-    squared = np.mean((vectors - mean) ** 2 + variance, axis=0)
+def _learned(found: _Round, groups: list[np.ndarray], long: bool) -> _Prior:
+    """The mean and width of the people whose fit counts, by a long step, or by a short one of EM."""
+    mean, width = found.prior
+    away, left = found.vectors[found.good] - mean, found.variance[found.good]
+    told = np.clip(1 - left, _LEAST, 1.0)
+    counted = told if long else np.ones_like(told)
+    # Where hardly anything is told the next mean is anybody's guess.
+    step = np.clip(away.sum(axis=0) / counted.sum(axis=0), -2 * width, 2 * width)
+    # Modes move with the mean that they lean to.
+    away = away - counted * step
+    squared = away**2 if long else away**2 + left * width**2
     learned = np.empty_like(width)
     for group in groups:
-        learned[group] = np.sqrt(np.mean(squared[group]))
-    return mean, np.maximum(learned, _LEAST)
+        learned[group] = np.sqrt(squared[:, group].sum() / counted[:, group].sum())
+    return _Prior(mean + step, np.maximum(learned, _LEAST))
 
 
 def _dispersion(asked: Problem, found: _Round) -> Float[np.ndarray, " people"]:

@@ -77,6 +77,8 @@ class Draws(eqx.Module):
         apart = int((self.status == Status.not_converged).sum())
         largest = np.max(self.r_hat[np.isfinite(self.r_hat)], initial=1.0)
         words = [f"{people - failed} of {people} drawn, R-hat up to {largest:.3f}"]
+        if self.metadata.get("interrupted", False):
+            words.append(f"ended by Ctrl-C after {self.vectors.shape[2]} draws a chain")
         if apart:
             words.append(f"{apart} with chains that have not met: take more warmup and draws")
         if self.diverging.any():

@@ -39,6 +39,8 @@ from rosetta_jax.results import Status, first_failure, progress, provenance, sta
 
 # Starts are tried ever nearer to the middle until one is stable; blocks of draws are what a bar shows.
 _TRIES, _BLOCKS = 12, 20
+# Fewer draws of a chain do not tell whether chains have met.
+_FEWEST = 4
 
 
 def nuts(
@@ -73,10 +75,13 @@ def nuts(
 
     Returns `Draws`; a person without a stable start says why in `status`, and one whose chains have not met is
     `not_converged`. Divergences count trajectories that were stopped, most often by the edge of the stable region,
-    where the posterior ends. Raises `ValueError` where a parameter has no prior or `start` holds another number of
-    vectors, and `ImportError` without numpyro.
+    where the posterior ends. Ctrl-C ends the sampling and keeps all but the last block of draws (a twentieth):
+    `metadata["interrupted"]` is True then; in the warm-up there is nothing to keep, and it is raised.
+
+    Raises `ValueError` where a parameter has no prior or `start` holds another number of vectors, and
+    `ImportError` without numpyro.
     """
-    counts = [_checks.whole("draws", draws, 4), _checks.whole("warmup", warmup)]
+    counts = [_checks.whole("draws", draws, _FEWEST), _checks.whole("warmup", warmup)]
     chains, deepest = _checks.whole("chains", chains), _checks.whole("deepest", deepest)
     _checks.one_of("derivative", derivative, _DERIVATIVES)
     key = jax.random.key(0) if key is None else key
@@ -95,8 +100,8 @@ def nuts(
     lanes = _Lanes(asked, known, (counts[0], counts[1], chains), acceptance, deepest, divided)
     with threadpool_limits(1, user_api="blas"):
         run = lanes.run(jax.random.fold_in(key, 1), middle, show_progress)
-    more = {"warmup": warmup, "pooled": pooled, "route": str(asked.route)}
-    more["dispersion"] = divided.tolist()
+    more: dict[str, Any] = {"warmup": warmup, "pooled": pooled, "route": str(asked.route)}
+    more |= {"dispersion": divided.tolist(), "interrupted": run.interrupted}
     return _drawn(asked, run, chains, more)
 
 
@@ -206,7 +211,7 @@ def _with_slope(known: _Known) -> Callable[[Array, PyTree], Scalar]:
 
 
 class _Run(eqx.Module):
-    """What lanes drew, (lanes, draws, ...), the status of their starts, and the seconds it took."""
+    """What lanes drew, (lanes, draws, ...), the status of their starts, and whether Ctrl-C ended it."""
 
     vectors: np.ndarray
     potential: np.ndarray
@@ -216,6 +221,7 @@ class _Run(eqx.Module):
     status: np.ndarray
     seconds_compile: float
     seconds: float
+    interrupted: bool
 
 
 class _Lanes:
@@ -247,8 +253,8 @@ class _Lanes:
         self._initialise, self._sample = _kernels(self._potential_of)
 
     def run(self, key: PRNGKeyArray, middle: _Middle, show_progress: bool) -> _Run:
-        """All draws of all lanes, those of the warm-up left out."""
-        data, blocks = self._data, []
+        """All draws of all lanes, those of the warm-up left out, or what there is where Ctrl-C ends it."""
+        data = self._data
         keys = jax.random.split(key, self._which.size)
         began = time.perf_counter()
         # What the sampler does within mixes its own precisions and ranks.
@@ -256,21 +262,35 @@ class _Lanes:
             states, alive, status = jax.jit(self._begun)(keys, middle, data)
             advance = jax.jit(self._advanced).lower(states, alive, data).compile()
         compiled = time.perf_counter()
-        total = self._draws + self._warmup
-        with progress(show_progress) as bar:
-            task = bar.add_task("draws", total=total, note="")
-            for first in range(0, total, self._block):
-                states, found = jax.block_until_ready(advance(states, alive, data))
-                blocks.append(jax.tree.map(np.asarray, found))
-                done = min(first + self._block, total)
-                note = "warm-up" if done < self._warmup else ""
-                bar.update(task, completed=done, note=note)
+        blocks, interrupted = self._blocks(
+            lambda states: advance(states, alive, data), states, show_progress
+        )
         drawn = [
-            np.concatenate(parts, axis=1)[:, self._warmup : total]
+            np.concatenate(parts, axis=1)[:, self._warmup : self._warmup + self._draws]
             for parts in zip(*blocks, strict=True)
         ]
         seconds = {"seconds_compile": compiled - began, "seconds": time.perf_counter() - compiled}
-        return _Run(*drawn, status=np.asarray(status), **seconds)
+        return _Run(*drawn, status=np.asarray(status), interrupted=interrupted, **seconds)
+
+    def _blocks(
+        self, advance: Callable[[Any], Any], states: Any, show_progress: bool
+    ) -> tuple[list[tuple[np.ndarray, ...]], bool]:
+        """Draws in blocks, and whether Ctrl-C cut them short: raised where there are too few to be read."""
+        blocks, total = [], self._draws + self._warmup
+        with progress(show_progress) as bar:
+            task = bar.add_task("draws", total=total, note="")
+            try:
+                for first in range(0, total, self._block):
+                    states, found = jax.block_until_ready(advance(states))
+                    blocks.append(jax.tree.map(np.asarray, found))
+                    done = min(first + self._block, total)
+                    note = "warm-up" if done < self._warmup else ""
+                    bar.update(task, completed=done, note=note)
+            except KeyboardInterrupt:
+                if len(blocks) * self._block < self._warmup + _FEWEST:
+                    raise
+                return blocks, True
+        return blocks, False
 
     def _potential_of(self, data: PyTree, alive: Array) -> Callable[[Array], Scalar]:
         # A chain without a stable start draws from the prior, which costs nothing, and is left out.

@@ -1,5 +1,7 @@
 """Cohorts: what people have in common is learned with what each of them is."""
 
+import importlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 import rosetta_jax as rj
 from rosetta_jax.inference import WhittleLoss, cohort
 
+# The module, whose name in the package is the function's.
+LEARNING = importlib.import_module("rosetta_jax.inference.cohort")
 BINS = np.arange(3.0, 30.0, 1.0)
 DEGREES, PEOPLE = 8.0, 40
 # Of the plain coordinates: the middle and the width of people.
@@ -58,8 +62,30 @@ def test_mean_and_width_are_learned(people, found):
 
 
 def test_the_evidence_grows(found):
-    assert (np.diff(found.evidence) > -0.05).all()
+    assert (np.diff(found.evidence) > 0).all()
     assert found.evidence[-1] > found.evidence[0] + 5
+
+
+def test_long_and_short_steps_lead_to_one_point(people, monkeypatch):
+    """What is learned is where both stay; a long step that goes too far is taken back."""
+    asked = ([alone()] * PEOPLE, FREE, people[1])
+    settings = {"tolerance": 1e-6, "show_progress": False}
+    long = cohort(*asked, rounds=30, **settings)
+    learned, steps = LEARNING._learned, []
+
+    def too_far(found, groups, is_long):
+        steps.append(is_long)
+        mean, width = learned(found, groups, is_long)
+        return found.prior._replace(mean=mean, width=width * (20 if is_long else 1))
+
+    monkeypatch.setattr(LEARNING, "_learned", too_far)
+    short = cohort(*asked, rounds=60, **settings)
+    assert steps[0] and not any(steps[1:])
+    assert (np.diff(short.evidence) > 0).all()
+    assert long.converged and short.converged
+    np.testing.assert_allclose(short.mean, long.mean, atol=5e-3)
+    np.testing.assert_allclose(short.width, long.width, rtol=2e-2)
+    assert len(long.evidence) < 0.7 * len(short.evidence)
 
 
 def test_people_are_better_known_than_on_their_own(people, own, found):

@@ -1,5 +1,6 @@
 """Draws by Markov chains: against normal posteriors, quadrature, and a wall beyond which nothing is predicted."""
 
+import contextlib
 import dataclasses
 import sys
 
@@ -245,9 +246,46 @@ def test_chains_that_have_not_met_are_not_converged():
     for gap, status in ((0.0, Status.ok), (2.0, Status.not_converged)):
         vectors = rng.normal(size=(*shape, 1)) + gap * np.arange(2)[:, None, None]
         each = [np.zeros(shape), np.zeros(shape, bool), np.ones(shape), np.ones(shape, int)]
-        draws = _drawn(asked, _Run(vectors, *each, np.zeros(2, int), 0.0, 0.0), 2, {})
+        draws = _drawn(asked, _Run(vectors, *each, np.zeros(2, int), 0.0, 0.0, False), 2, {})
         assert draws.status.tolist() == [status]
         assert ("1 with chains that have not met" in draws.message) == (status != 0)
+
+
+class Impatient:
+    """A bar whose reader presses Ctrl-C once `after` draws are made."""
+
+    def __init__(self, after):
+        self.after = after
+
+    def add_task(self, *_, **__):
+        return 0
+
+    def update(self, task, *, completed, note):
+        if completed >= self.after:
+            raise KeyboardInterrupt
+
+
+def interrupted(normal, monkeypatch, after):
+    _, posterior, asked = normal
+    monkeypatch.setattr(
+        "rosetta_jax.inference.sampling.progress",
+        lambda shown: contextlib.nullcontext(Impatient(after)),
+    )
+    return nuts(*asked, start=posterior, draws=1500, warmup=150, **QUIET)
+
+
+def test_ctrl_c_keeps_what_was_drawn(normal, monkeypatch):
+    draws = interrupted(normal, monkeypatch, 700)
+    # Blocks are of (1500 + 150) / 20 draws, and the ninth is the first to reach 700.
+    assert draws.vectors.shape == (2, 2, 9 * 83 - 150, 1)
+    np.testing.assert_array_equal(draws.vectors, normal[0].vectors[:, :, : 9 * 83 - 150])
+    assert draws.metadata["interrupted"] and not normal[0].metadata["interrupted"]
+    assert "ended by Ctrl-C after 597 draws a chain" in draws.message
+
+
+def test_ctrl_c_in_the_warm_up_has_nothing_to_keep(normal, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(normal, monkeypatch, 50)
 
 
 @pytest.mark.parametrize("kind", [rj.Real(), rj.PerRegion(rj.Real())])
