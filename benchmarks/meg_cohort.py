@@ -179,13 +179,17 @@ def maps_of_the_left_out(of: Recordings, steps: int) -> dict[str, Any]:
     return kept | {"stable": stable}
 
 
-def with_learned_prior(of: Recordings, at: Scored, rounds: int) -> dict[str, Any]:
+def with_learned_prior(
+    of: Recordings, at: Scored, rounds: int, dispersion: float | str
+) -> dict[str, Any]:
     """From there on by Whittle's likelihood, learning what people have in common and how far they differ."""
     assert at.result is not None  # it was fitted
     judged = judgement("bins", *of.spectra.shape[1:])
     losses, _ = spectra_likelihoods(of, judged, at.spectra, at.curve)
     networks = [preset("thalamic-loop").network(each) for each in of.connectomes]
-    group = rj.inference.cohort(networks, at.free, losses, begin=at.result, rounds=rounds)
+    group = rj.inference.cohort(
+        networks, at.free, losses, begin=at.result, rounds=rounds, dispersion=dispersion
+    )
     people = [group.model(network, person) for person, network in enumerate(networks)]
     found = [rj.linear.power_spectrum(each, of.frequencies) for each in people]
     spectra = np.stack([np.asarray(each.density) for each in found])
@@ -241,9 +245,15 @@ def study(of: Recordings, rounds: int, steps: int, starts: int) -> dict[str, Any
         )
         for name, curves in (("", 0), (", others' curve", rounds))
     }
-    learned = timed(
-        "learned prior", lambda: with_learned_prior(of, through.model, 6 if rounds > 1 else 1)
-    )
+    learned = {
+        name: timed(
+            f"learned prior, {name}",
+            lambda dispersion=dispersion: with_learned_prior(
+                of, through.model, 8 if rounds > 1 else 2, dispersion
+            ),
+        )
+        for name, dispersion in (("likelihood as it is", 1.0), ("dispersion of each", "auto"))
+    }
     maps = timed("maps of people left out", lambda: maps_of_the_left_out(of, steps))
     assert through.model.curve is not None
     return {

@@ -6,6 +6,11 @@ from typing import Any
 import numpy as np
 
 from rosetta_jax import plot
+from rosetta_jax.cli.certainty_report import (
+    certainty_pictures,
+    certainty_section,
+    certainty_summary,
+)
 from rosetta_jax.cli.fit_tables import (
     Pictures,
     map_coefficients,
@@ -17,6 +22,11 @@ from rosetta_jax.cli.shared import write_pictures
 from rosetta_jax.inference import EvokedStudy
 from rosetta_jax.report import Picture, Section, Table, write_page
 from rosetta_jax.results import provenance, save_arrays, write_json
+
+_LIKELIHOOD = (
+    "the likelihood of normal noise as strong as the baseline, or as what is left over where there is none, the "
+    "strengths of the stimulus solved for anew at every value"
+)
 
 
 def write_evoked(out: Path, found: EvokedStudy, chosen: dict[str, Any]) -> Path:
@@ -65,6 +75,7 @@ def _summary(found: EvokedStudy, chosen: dict[str, Any], made: dict[str, Any]) -
         },
         "sites": found.sites,
         "maps": _owed(found),
+        "posterior": certainty_summary(found.posterior),
         "interrupted": found.interrupted,
     } | of_every_fit(found.network, found.result, chosen, made)
 
@@ -109,6 +120,7 @@ def _pictures(found: EvokedStudy) -> Pictures:
             "The best loss of every start against iterations.",
         ),
     }
+    pictures |= certainty_pictures(found.posterior, 0, result, "")
     centres = of.connectome.centres
     if centres is not None:
         pictures["sites"] = (
@@ -163,5 +175,6 @@ def _sections(found: EvokedStudy, pictures: Pictures) -> list[Section]:
             pictures=shown(*maps),
             tables=parameter_tables(found.network, found.result, _owed(found)),
         ),
+        *certainty_section(found.posterior, 0, found.result, pictures, _LIKELIHOOD),
         Section("Descent", pictures=shown("convergence")),
     ]

@@ -27,7 +27,9 @@ def fit_evoked(asked: Asked) -> tuple[EvokedStudy, str]:
     preset = evoked_preset(asked.rung)
     template = replace(preset.network(recorded.connectome), asked.changes)
     chosen = asked.freeing.of(preset, template, recorded.cortical_maps)
-    settings = EvokedSettings(asked.starts, asked.method, low_pass=asked.band[1])
+    settings = EvokedSettings(
+        asked.starts, asked.method, low_pass=asked.band[1], posterior=asked.posterior is not False
+    )
     with unfinished(out) as checkpoints:
         found = evoked_study(
             recorded,
@@ -35,7 +37,7 @@ def fit_evoked(asked: Asked) -> tuple[EvokedStudy, str]:
             settings,
             key=asked.key,
             changes=asked.changes,
-            checkpoint=checkpoints / "network.npz",
+            checkpoints=checkpoints,
             show_progress=not asked.quiet,
         )
         page = write_evoked(out, found, used() | {"data": asked.name})
@@ -54,7 +56,6 @@ def _require_fitting(asked: Asked) -> None:
         "--by-region": asked.width is not None,
         "--cohort-curve": asked.cohort_curve,
         "--depth": asked.depth is not None,
-        "--posterior": asked.posterior is True,
         "--route simulated": asked.route is not None,
     }
     refuse(

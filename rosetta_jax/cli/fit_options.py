@@ -100,7 +100,7 @@ PosteriorOption = Annotated[
     typer.Option(
         "--posterior/--no-posterior",
         help="Whether to tell how sure the numbers are, by a likelihood, after the fit; by default where theory "
-        "and data can: spectra by theory, connectivity of bold series.",
+        "and data can: spectra by theory, connectivity of bold series, evoked responses.",
     ),
 ]
 LeftOutOption = Annotated[

@@ -28,12 +28,15 @@ from rosetta_jax.network import Connectome
 
 # So near to a stimulus its artefact is (s).
 _ARTEFACT = 0.01
+# A baseline with less than this share of the response was made by a computer.
+_ROUNDING = 1e-9
 
 
 class EvokedRecording(eqx.Module):
     """`times` (T,) s from the stimulus, `potential` (T, sensors), `lead_field` (sensors, nodes) or None.
 
-    `maps` (maps, nodes), or None. Raises `ValueError` for shapes that do not agree.
+    `maps` (maps, nodes), or None; `noise`, the root mean square of the baseline, or None where none is known.
+    Raises `ValueError` for shapes that do not agree.
     """
 
     times: Float[np.ndarray, " time"]
@@ -41,6 +44,7 @@ class EvokedRecording(eqx.Module):
     connectome: Connectome
     lead_field: Float[np.ndarray, "rows columns"] | None = None
     maps: Float[np.ndarray, "maps nodes"] | None = None
+    noise: float | None = None
 
     def __check_init__(self):
         sensors, nodes = np.shape(self.potential)[1], self.connectome.nodes
@@ -89,11 +93,26 @@ def _recording(arrays: Mapping[str, np.ndarray], normalisation: str) -> EvokedRe
         raise ValueError(
             "`times` has fewer than two after the stimulus at 0 s: give seconds, zero at the stimulus."
         )
-    potential, leads = response.potential[after], None
+    potential, leads = response.potential, None
     if "lead_field" in arrays:
         leads = numbers("lead_field", arrays["lead_field"])
         potential = potential - potential.mean(axis=1, keepdims=True)
         leads = leads - leads.mean(axis=0)
     return EvokedRecording(
-        np.round(response.times[after], 9), potential, connectome, leads, maps_in(arrays, nodes)
+        np.round(response.times[after], 9),
+        potential[after],
+        connectome,
+        leads,
+        maps_in(arrays, nodes),
+        _noise(response, potential),
     )
+
+
+def _noise(response: Response, potential: np.ndarray) -> float | None:
+    """The root mean square of the baseline; None where there is none, or nothing but rounding in it."""
+    if response.baseline is None:
+        return None
+    first, last = response.baseline
+    within = (response.times >= first) & (response.times <= last)
+    noise, whole = (float(np.sqrt(np.mean(of**2))) for of in (potential[within], potential))
+    return noise if noise > _ROUNDING * whole else None

@@ -1,10 +1,10 @@
 """How sure a study is of what it found: the posterior of its numbers, by a likelihood of the same data.
 
 A study descends on distances, whose curvature is no probability. From where it ended the fit goes on by Whittle's
-likelihood of spectra, or that of Fisher's z of connectivity, to the mode of the posterior, about which that is
-taken as normal (`laplace`). Hardly a model of a brain fits to the noise, so that the deviance is divided by a
-dispersion (`rosetta_jax.inference.dispersion`): estimated first where the study ended, so that the prior counts as
-it should in the descent, and then at the mode.
+likelihood of spectra, that of Fisher's z of connectivity, or that of normal noise about an evoked response. It
+ends at the mode of the posterior, about which that is taken as normal (`laplace`). Hardly a model of a brain fits
+to the noise, so that the deviance is divided by a dispersion (`rosetta_jax.inference.dispersion`): estimated
+first where the study ended, so that the prior counts as it should in the descent, and then at the mode.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from rosetta_jax.data import Recordings
+from rosetta_jax.data import EvokedRecording, Recordings
 from rosetta_jax.inference.at_sensors import AtSensors
 from rosetta_jax.inference.dispersion import data_count, dispersion_of
 from rosetta_jax.inference.fit import FitResult, fit
@@ -23,6 +23,7 @@ from rosetta_jax.inference.laplace import Posterior, laplace
 from rosetta_jax.inference.likelihoods import FisherLoss, WhittleLoss, degrees_of_freedom
 from rosetta_jax.inference.losses import Loss
 from rosetta_jax.inference.route import Model
+from rosetta_jax.inference.sites_loss import SitesLoss
 from rosetta_jax.observe import LeadField
 from rosetta_jax.optimise import LevenbergMarquardt
 from rosetta_jax.priors import FreeParameter
@@ -69,6 +70,23 @@ def connectivity_likelihoods(
     return list(found), np.array([_dispersion(loss, matrix) for loss, matrix in pairs])
 
 
+def evoked_likelihood(
+    recording: EvokedRecording, ridge: float, low_pass: float, predicted: np.ndarray
+) -> tuple[list[Loss], np.ndarray]:
+    """That of normal noise about an evoked response, and its dispersion where it is `predicted` (T, sensors).
+
+    The noise is as strong as the baseline before the stimulus; where that is not known, as what is left over.
+    """
+    off = predicted - recording.potential
+    noise = recording.noise or float(np.sqrt(np.mean(off**2)))
+    loss = SitesLoss(recording.times, recording.potential, ridge=ridge, low_pass=low_pass, sd=noise)
+    leads = recording.lead_field
+    within = loss if leads is None else AtSensors(LeadField(leads), loss)
+    deviance = np.array([loss.independent * np.sum(off**2) / noise**2])
+    count = data_count([within], off.size + recording.connectome.nodes)
+    return [within], dispersion_of(deviance, np.zeros(1), np.array([count]))
+
+
 def certainty(
     models: Sequence[Model],
     free: Mapping[str, FreeParameter],
@@ -78,6 +96,7 @@ def certainty(
     pooled: bool = False,
     show_progress: bool = True,
     checkpoint: str | Path | None = None,
+    checkpoint_every: float = 5.0,
 ) -> Posterior | None:
     """The posterior about what `begin` found; None where Ctrl-C ended the descent to its mode."""
     losses, dispersion = likelihoods
@@ -95,6 +114,7 @@ def certainty(
             show_progress=show_progress,
             name=f"{NAME:<24}",
             checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
         )
         return None if mode.metadata["interrupted"] else laplace(*asked, mode, pooled=pooled)
     except KeyboardInterrupt:

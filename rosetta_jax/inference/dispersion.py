@@ -8,7 +8,8 @@ $D/\varphi$ in place of D, with
 
 of n data and p numbers fitted: widths grow by $\sqrt\varphi$ where the data tell, and not where the prior does. n
 is what D is in expectation at the truth: of Whittle's likelihood $\nu(\ln\frac\nu2 - \psi(\frac\nu2))$ a bin and
-region, 1 and little more, less the levels it fits itself. p is the number of directions that the data tell,
+region, 1 and little more, less the levels it fits itself; of an evoked response the independent samples, less a
+strength a region. p is the number of directions that the data tell,
 $\mathrm{tr}\,J^TJ\Lambda^{-1}$, all parameters where priors are wide.
 
 What this does not see: misfit of smooth spectra is alike in neighbouring bins, and so is noise where bins overlap
@@ -34,6 +35,7 @@ from rosetta_jax.inference.at_sensors import AtSensors
 from rosetta_jax.inference.likelihoods import WhittleLoss, WishartLoss
 from rosetta_jax.inference.losses import Loss, SumOfLosses
 from rosetta_jax.inference.problem import Problem
+from rosetta_jax.inference.sites_loss import SitesLoss
 
 AUTO = "auto"
 
@@ -62,18 +64,22 @@ def data_counts(asked: Problem) -> Float[np.ndarray, " vectors"]:
     return np.array([data_count(group, residuals) for group in groups])
 
 
-def _idle(loss: Loss) -> float:
-    """How many more residuals a loss has than data."""
+def _idle(loss: Loss, regions: int | None = None) -> float:
+    """How many more residuals a loss has than data; of so many `regions`, where it sees them by sensors."""
     if isinstance(loss, SumOfLosses):
-        return sum(_idle(part) for part in loss.parts)
+        return sum(_idle(part, regions) for part in loss.parts)
     if isinstance(loss, AtSensors):
-        return _idle(loss.loss)
+        return _idle(loss.loss, loss.lead_field.matrix.shape[-1])
     if isinstance(loss, WhittleLoss):
         half = np.asarray(loss.degrees, float) / 2
         counted = np.asarray(loss.counted) > 0
         levels = {"given": 0, "each": int(counted.sum()), "shared": 1}[loss.level]
         each = 2 * half * (np.log(half) - digamma(half)) * counted
         return half.size - float(each.sum()) + levels
+    if isinstance(loss, SitesLoss):
+        # It solves for the strength in each region, and holds the price of each among its residuals.
+        sites = loss.measured.shape[1] if regions is None else regions
+        return (1 - loss.independent) * loss.measured.size + 2 * sites
     if isinstance(loss, WishartLoss):
         nodes = loss.measured.shape[0]
         return 1 - nodes * (nodes - 1) / 2

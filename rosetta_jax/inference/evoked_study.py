@@ -18,8 +18,10 @@ from rosetta_jax import _checks
 from rosetta_jax._types import Float, PRNGKeyArray
 from rosetta_jax.data.evoked import EvokedRecording
 from rosetta_jax.inference.at_sensors import AtSensors
+from rosetta_jax.inference.certainty import NAME, certainty, evoked_likelihood
 from rosetta_jax.inference.evoked_loss import cosine
 from rosetta_jax.inference.fit import FitResult, fit
+from rosetta_jax.inference.laplace import Posterior
 from rosetta_jax.inference.losses import Loss
 from rosetta_jax.inference.presets import Preset
 from rosetta_jax.inference.sites_loss import SitesLoss, best_sites
@@ -36,13 +38,17 @@ MODES = "lead field's modes, no brain"
 
 
 class EvokedSettings(eqx.Module):
-    """How an evoked response is fitted: `ridge` and `low_pass` (Hz) as in `rj.inference.SitesLoss`."""
+    """How an evoked response is fitted: `ridge` and `low_pass` (Hz) as in `rj.inference.SitesLoss`.
+
+    `posterior`, whether it says how sure the model's numbers are (`rosetta_jax.inference.certainty`).
+    """
 
     starts: int
     method: Method
     ridge: float
     low_pass: float
     prior_weight: float
+    posterior: bool
 
     def __init__(
         self,
@@ -51,6 +57,7 @@ class EvokedSettings(eqx.Module):
         ridge: float = 1e-3,
         low_pass: float = 50.0,
         prior_weight: float = 1e-4,
+        posterior: bool = False,
     ):
         careful = LevenbergMarquardt(steps=20, longest=1.0, damping=0.1)
         self.starts = _checks.whole("starts", starts)
@@ -58,6 +65,7 @@ class EvokedSettings(eqx.Module):
         self.ridge = _checks.known("ridge", ridge)
         self.low_pass = _checks.known("low_pass", low_pass, "Hz")
         self.prior_weight = _checks.known("prior_weight", prior_weight, zero=True)
+        self.posterior = _checks.instance("posterior", posterior, bool, "True or False")
 
 
 class Answer(eqx.Module):
@@ -75,7 +83,10 @@ class Answer(eqx.Module):
 
 
 class EvokedStudy(eqx.Module):
-    """The fitted network, the strength of its stimulus in every region, and its scores with those beside it."""
+    """The fitted network, the strength of its stimulus in every region, and its scores with those beside it.
+
+    `posterior`, how sure the numbers of the dynamics are, at the best strengths, where that was asked for.
+    """
 
     recording: EvokedRecording
     network: Network
@@ -85,16 +96,13 @@ class EvokedStudy(eqx.Module):
     baselines: dict[str, Answer]
     result: FitResult
     free: dict[str, FreeParameter]
+    not_fitted: tuple[str, ...] = ()
+    posterior: Posterior | None = None
 
     @property
     def interrupted(self) -> bool:
-        """Whether Ctrl-C ended the descent."""
-        return bool(self.result.metadata["interrupted"])
-
-    @property
-    def not_fitted(self) -> tuple[str, ...]:
-        """What an interruption left out: nothing, since no baseline is fitted by descent."""
-        return ()
+        """Whether Ctrl-C ended the descent, or what came after it: the posterior is `not_fitted` then."""
+        return bool(self.not_fitted) or bool(self.result.metadata["interrupted"])
 
 
 def evoked_study(
@@ -104,18 +112,20 @@ def evoked_study(
     *,
     key: PRNGKeyArray | None = None,
     changes: Mapping[str, Any] | None = None,
-    checkpoint: str | Path | None = None,
+    checkpoints: str | Path | None = None,
     show_progress: bool = True,
 ) -> EvokedStudy:
     """Fit a preset, such as `rj.inference.evoked_preset("jansen-rit")`, to an evoked response by linear theory.
 
     The strength of the stimulus in every region is solved for and counts among the numbers. `changes` sets
-    parameters of the network by path before the fit; `checkpoint` as in `rj.fit`. Raises `ValueError` where no
-    start is stable.
+    parameters of the network by path before the fit. With a folder for `checkpoints` the same call goes on where
+    it stopped. Raises `ValueError` where no start is stable.
     """
     settings = EvokedSettings() if settings is None else settings
     network = replace(preset.network(recording.connectome), changes or {})
     loss = _loss(recording, settings)
+    names = () if checkpoints is None else ("network", NAME)
+    files = {name: Path(checkpoints or "") / f"{name}.npz" for name in names}
     result = fit(
         network,
         preset.free,
@@ -126,7 +136,7 @@ def evoked_study(
         prior_weight=settings.prior_weight,
         show_progress=show_progress,
         name="evoked response",
-        checkpoint=checkpoint,
+        checkpoint=files.get("network"),
     )
     if not np.isfinite(result.losses[0]):
         raise ValueError(f"nothing could be fitted: {result.message} Try more `starts`.")
@@ -140,8 +150,29 @@ def evoked_study(
     if recording.lead_field is not None:
         baselines[MODES] = without_brain(recording.potential, recording.lead_field, numbers)
     stable = int(stability(fitted).status) == Status.ok
+    posterior = None
+    if settings.posterior and not result.metadata["interrupted"]:
+        known = evoked_likelihood(recording, settings.ridge, settings.low_pass, model.potential)
+        posterior = certainty(
+            [network],
+            preset.free,
+            known,
+            result,
+            show_progress=show_progress,
+            checkpoint=files.get(NAME),
+        )
+    missing = (NAME,) if settings.posterior and posterior is None else ()
     return EvokedStudy(
-        recording, fitted, sites, stable, model, baselines, result, dict(preset.free)
+        recording,
+        fitted,
+        sites,
+        stable,
+        model,
+        baselines,
+        result,
+        dict(preset.free),
+        missing,
+        posterior,
     )
 
 

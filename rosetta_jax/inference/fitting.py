@@ -235,7 +235,7 @@ class Fitting(eqx.Module):
             known,
             of.result,
             show_progress=self.show_progress,
-            checkpoint=files.get("checkpoint"),
+            **files,
         )
 
     def judged_as(self, spectra: np.ndarray) -> Scored:

@@ -36,12 +36,18 @@ class SitesLoss(EvokedLoss):
     as in `EvokedLoss`. The loss is $(\|p - y\|^2 + \rho\,s\,\|\hat w\|^2) / \|y\|^2$, as in the module's top: 1
     where nothing is explained. `ridge` $\rho$ is the price of a strength, relative to what it evokes.
 
+    With `sd`, the standard deviation of the noise of all courses in the unit of `measured`, it is a deviance,
+    $c\,(\|p - y\|^2 + \rho\,s\,\|\hat w\|^2) / sd^2$, of the dynamics at the best strengths (their profile).
+    $c = \min(1, 2 f_c \Delta t)$ counts the samples that are independent, where everything above a `low_pass`
+    $f_c$ was filtered away; noise that sensors share is not seen.
+
     The network's drive and field say when the stimulus acts and in which port; their strength in a region is
     multiplied by $\hat w$, so begin with ones wherever it may act. After a fit `best_sites` tells $\hat w$. Count
     them among the numbers of the model. By theory alone: a march is not linear in what drives it.
     """
 
     ridge: Scalar
+    is_deviance: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -50,9 +56,19 @@ class SitesLoss(EvokedLoss):
         ridge: Any = 1e-3,
         weight: Any = 1.0,
         low_pass: float | None = None,
+        sd: Any = None,
     ):
         super().__init__(times, measured, "pattern", weight=weight, low_pass=low_pass)
+        self.is_deviance = sd is not None
+        if sd is not None:
+            self.sd = _checks.positive("sd", _checks.as_float_array(sd, "sd"))
         self.ridge = _checks.positive("ridge", _checks.as_float_array(ridge, "ridge"))
+
+    @property
+    def independent(self) -> float:
+        """The share of samples that are independent of each other."""
+        step = float(np.median(np.diff(self.times)))
+        return 1.0 if self.low_pass is None else min(1.0, 2 * self.low_pass * step)
 
     def sites(self, prediction: Prediction) -> Float[Array, " nodes"]:
         """The best strengths, in units of what the network's own drive and field have."""
@@ -65,7 +81,8 @@ class SitesLoss(EvokedLoss):
     def residual(self, prediction: Prediction) -> Float[Array, " residuals"]:
         alone, strengths, price = self._solved(prediction)
         off = (alone @ strengths - self.measured).reshape(-1)
-        scale = jnp.sqrt(self.weight / jnp.sum(self.measured**2))
+        length = self.sd**2 / self.independent if self.is_deviance else jnp.sum(self.measured**2)
+        scale = jnp.sqrt(self.weight / length)
         return scale * jnp.concatenate([off, jnp.sqrt(price) * strengths])
 
     def _solved(

@@ -1,6 +1,8 @@
 """`rosetta fit --modality evoked`: files, numbers and errors in plain words."""
 
 import json
+import signal
+import sys
 import tomllib
 
 import jax.numpy as jnp
@@ -11,7 +13,8 @@ from typer.testing import CliRunner
 import rosetta_jax as rj
 from rosetta_jax.cli.app import app
 from rosetta_jax.data import EvokedRecording, load_evoked
-from rosetta_jax.inference import evoked_preset, without_brain
+from rosetta_jax.inference import FitResult, evoked_preset, without_brain
+from rosetta_jax.optimise import lanes
 from rosetta_jax.results import load_arrays
 
 NODES, SENSORS, GAIN = 4, 5, 3.0
@@ -21,6 +24,8 @@ CENTRES = RNG.uniform(-50, 50, (NODES, 3))
 LEADS = RNG.normal(size=(SENSORS, NODES))
 SITES = np.array([1.0, 0.3, 0.0, -0.5])
 TIMES = np.round(np.arange(-0.1, 0.4, 0.004), 6)
+HELD = ("--hold", "rung.alpha", "--hold", "rung.omega", "--hold", "speed")
+WORDS = ("--modality", "evoked", "--rung", "harmonic", "--starts", 1, *HELD, "--quiet")
 
 
 def rosetta(*words):
@@ -50,9 +55,7 @@ def data(**more):
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("evoked")
     np.savez(root / "data.npz", **data())
-    words = ("--data", root / "data.npz", "--out", root / "out", "--quiet", "--rung", "harmonic")
-    held = ("--hold", "rung.alpha", "--hold", "rung.omega", "--hold", "speed")
-    done = rosetta("fit", "--modality", "evoked", "--starts", 1, *held, *words)
+    done = rosetta("fit", *WORDS, "--data", root / "data.npz", "--out", root / "out")
     assert done.exit_code == 0, done.output
     return root / "out", done
 
@@ -60,7 +63,7 @@ def folder(tmp_path_factory):
 def test_it_writes_a_page_pictures_and_arrays(folder):
     assert {each.name for each in folder[0].iterdir()} == {
         *("config.toml", "summary.json", "fit.npz", "evoked.npz", "report.html"),
-        *("responses.png", "scores.png", "convergence.png", "sites.png"),
+        *("responses.png", "scores.png", "convergence.png", "sites.png", "posterior.png"),
     }
 
 
@@ -76,6 +79,58 @@ def test_the_gain_and_the_sites_come_back(folder):
     (baseline,) = summary["baselines"].values()
     assert baseline["numbers"] <= 1 + NODES and baseline["score"] < summary["score"]
     assert baseline["difference"] == pytest.approx(summary["score"] - baseline["score"], abs=1e-12)
+
+
+def test_it_says_how_sure_it_is(folder):
+    summary = json.loads((folder[0] / "summary.json").read_text())
+    told = summary["posterior"]
+    (gain,) = (each["gain"] for each in told["people"])
+    assert gain["low"] < summary["parameters"]["gain"]["value"] < gain["high"]
+    assert gain["share_of_prior_left"] < 0.8 and told["not_told"] == [[]]
+    page = (folder[0] / "report.html").read_text()
+    assert "How sure" in page and "strengths of the stimulus solved for anew" in page
+
+
+def in_the_descent(patch):
+    """Ctrl-C at the second iteration."""
+    advance, made = lanes.Program.advance, []
+
+    def advanced(self, chunk):
+        made.append(1)
+        if len(made) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return advance(self, chunk)
+
+    patch.setattr(lanes.Program, "advance", advanced)
+    patch.setattr(lanes, "_cores", lambda: 1)
+
+
+def in_the_posterior(patch):
+    """Ctrl-C after the descent."""
+
+    def cut(*_, **__):
+        raise KeyboardInterrupt
+
+    patch.setattr(sys.modules["rosetta_jax.inference.certainty"], "fit", cut)
+
+
+@pytest.mark.parametrize("ctrl_c", [in_the_descent, in_the_posterior])
+def test_what_ctrl_c_cut_short_goes_on_to_the_same_numbers(ctrl_c, folder, tmp_path):
+    whole, out = folder[0], tmp_path / "cut"
+    with pytest.MonkeyPatch.context() as patch:
+        ctrl_c(patch)
+        done = rosetta("fit", *WORDS, "--data", whole.parent / "data.npz", "--out", out)
+    assert done.exit_code == 130 and "--resume" in done.output
+    part = json.loads((out / "summary.json").read_text())
+    assert part["interrupted"] is True and part["posterior"] is None
+    done = rosetta("fit", "--resume", out, "--quiet")
+    assert done.exit_code == 0, done.output
+    assert not (out / "checkpoints").exists()
+    ended, wanted = (FitResult.load(each / "fit.npz") for each in (out, whole))
+    np.testing.assert_array_equal(ended.history, wanted.history)
+    np.testing.assert_array_equal(ended.all_vectors, wanted.all_vectors)
+    ended, wanted = (json.loads((each / "summary.json").read_text()) for each in (out, whole))
+    assert ended["posterior"] == wanted["posterior"] is not None
 
 
 def test_arrays_and_settings_tell_what_was_done(folder):
@@ -101,7 +156,6 @@ def test_arrays_and_settings_tell_what_was_done(folder):
         (("--by-region", 1), "`--by-region` has no meaning"),
         (("--cohort-curve",), "`--cohort-curve` has no meaning"),
         (("--route", "simulated"), "`--route simulated` has no meaning"),
-        (("--posterior",), "`--posterior` has no meaning"),
     ],
 )
 def test_what_means_nothing_here_is_said(words, message, folder, tmp_path):
@@ -139,6 +193,17 @@ def test_the_baseline_leaves_out_what_the_artefact_reaches(tmp_path):
     short = TIMES > -0.009
     np.savez(tmp_path / "short.npz", **data(times=TIMES[short], evoked=clean[:, short]))
     np.testing.assert_allclose(load_evoked(tmp_path / "short.npz").potential, found[0], atol=1e-12)
+
+
+def test_the_noise_is_that_of_the_baseline(tmp_path):
+    noisy = evoked() + 0.3 * RNG.normal(size=(SENSORS, TIMES.size))
+    np.savez(tmp_path / "noisy.npz", **data(evoked=noisy))
+    # Of five sensors less their mean.
+    wanted = 0.3 * np.sqrt(4 / 5)
+    assert load_evoked(tmp_path / "noisy.npz").noise == pytest.approx(wanted, rel=0.15)
+    late = TIMES > 0
+    np.savez(tmp_path / "late.npz", **data(times=TIMES[late], evoked=noisy[:, late]))
+    assert load_evoked(tmp_path / "late.npz").noise is None
 
 
 def test_courses_of_regions_need_no_lead_field():

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 import rosetta_jax as rj
-from rosetta_jax.inference import AtSensors, EvokedLoss, Simulated, SitesLoss, best_sites
+from rosetta_jax.inference import (
+    AtSensors,
+    EvokedLoss,
+    Simulated,
+    SitesLoss,
+    best_sites,
+    laplace,
+)
 from rosetta_jax.observe import LeadField
 
 WEIGHTS = np.array([[0.0, 0.6, 0.1], [0.5, 0.0, 0.9], [0.2, 0.8, 0.0]])
@@ -46,6 +53,29 @@ def test_responses_to_each_region_alone_add_up(measured):
         np.testing.assert_allclose(alone[:, :, site], only.signal, atol=1e-12 * np.abs(alone).max())
     seen = jax.jit(lambda: prediction.sensors(LEADS).evoked_by_site(TIMES, 100.0))()
     np.testing.assert_allclose(seen @ SITES, measured, atol=1e-12 * np.abs(measured).max())
+
+
+def test_the_posterior_is_as_wide_as_what_is_found_scatters():
+    """Recordings of one brain, each with noise of its own below 50 Hz and the rest filtered away."""
+    response = rj.linear.evoked_response(brain(SITES), TIMES, low_pass=50.0).signal
+    measured = np.asarray(LEADS.sensors(response))
+    recordings, sd, rng = 60, 0.03 * np.std(measured), np.random.default_rng(4)
+    noise = np.fft.rfft(rng.standard_normal((recordings, *measured.shape)), axis=1)
+    kept = np.fft.rfftfreq(TIMES.size, 0.004) <= 50.0
+    noise = np.fft.irfft(noise * kept[:, None], TIMES.size, axis=1)
+    seen = measured + noise * sd / noise.std()
+    asked = (
+        [brain()] * recordings,
+        {"gain": rj.LogNormal(20.0, 0.5), "speed": rj.LogNormal(5.3, 0.5)},
+        [AtSensors(LEADS, SitesLoss(TIMES, each, 1e-9, low_pass=50.0, sd=sd / 2)) for each in seen],
+    )
+    mode = rj.fit(*asked, starts=1, prior_weight=4.0, show_progress=False)
+    posterior = laplace(*asked, mode)
+    # The noise was said to be half as strong as it is.
+    assert np.mean(posterior.dispersion) == pytest.approx(4.0, rel=0.05)
+    assert (posterior.status == rj.Status.ok).all() and posterior.widths.max() < 0.5
+    scatter = (posterior.mean / posterior.widths).std(axis=0)  # about the truth, at 0
+    np.testing.assert_allclose(scatter, 1.0, atol=3 / np.sqrt(2 * recordings))
 
 
 def test_a_low_pass_leaves_out_what_is_above():
