@@ -63,17 +63,24 @@ def perturbed(brain: Network, changes: Mapping[str, Any], frequencies: Any) -> P
     derivatives, and by the changed brain itself. Raises `KeyError` for a path that is not there, and `ValueError`
     for a change that does not fit.
     """
+    before, after = changed(brain, changes)
+    steps = {path: after[path] - before[path] for path in before}
+    return _perturbed(brain, before, steps, after, _checks.as_float_array(frequencies))
+
+
+def changed(
+    brain: Network, changes: Mapping[str, Any]
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """The values of what is changed, before and after; raises where a change does not fit."""
     _checks.instance("brain", brain, Network, "an rj.Network")
     _checks.instance("changes", changes, Mapping, 'a mapping such as {"gain": 0.1}')
     if not changes:
         raise ValueError("`changes` names nothing that is changed.")
     before = {path: get(brain, path) for path in changes}
-    steps = {path: _step(path, before[path], value) for path, value in changes.items()}
-    after = {path: before[path] + step for path, step in steps.items()}
-    replace(
-        brain, after
-    )  # refused before anything is compiled, where a value is outside its support
-    return _perturbed(brain, before, steps, after, _checks.as_float_array(frequencies))
+    after = {path: before[path] + _step(path, before[path], changes[path]) for path in changes}
+    # Refused before anything is compiled, where a value is outside its support.
+    replace(brain, after)
+    return before, after
 
 
 @eqx.filter_jit

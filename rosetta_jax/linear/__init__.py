@@ -14,6 +14,8 @@ from rosetta_jax.linear.evoked import LinearResponse as LinearResponse
 from rosetta_jax.linear.evoked import evoked_response as evoked_response
 from rosetta_jax.linear.fixed_point import FixedPoint as FixedPoint
 from rosetta_jax.linear.fixed_point import fixed_point as fixed_point
+from rosetta_jax.linear.fluctuation import FluctuationDissipation as FluctuationDissipation
+from rosetta_jax.linear.fluctuation import fluctuation_dissipation as fluctuation_dissipation
 from rosetta_jax.linear.lagged import lagged_correlations as lagged_correlations
 from rosetta_jax.linear.lagged import lagged_covariance as lagged_covariance
 from rosetta_jax.linear.locked import LockedState as LockedState

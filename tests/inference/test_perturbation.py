@@ -6,7 +6,7 @@ import pytest
 from scipy.linalg import solve_sylvester
 
 import rosetta_jax as rj
-from rosetta_jax.inference import dissection, influence, perturbed
+from rosetta_jax.inference import dissection, influence, perturbed, resimulated
 
 WEIGHTS = np.array([[0.0, 0.8, 0.2], [0.5, 0.0, 1.0], [0.3, 0.9, 0.0]])
 BINS = np.array([4.0, 9.0, 10.0, 20.0])
@@ -68,6 +68,41 @@ def test_a_change_that_makes_a_brain_unstable_says_so():
     found = perturbed(brain(), {"rung.alpha": 20.0}, BINS)
     assert int(found.status) == rj.Status.ok and int(found.status_after) == rj.Status.unstable
     assert np.isfinite(found.density_change).all() and np.isnan(found.density_after).all()
+
+
+LESION = {"connectome.weights": -0.5 * WEIGHTS, "gain": 0.5}
+ROUTE = rj.Simulated(duration=40.0, dt=1e-3, seeds=16, segment=2.0, save_every=4e-3)
+
+
+def test_marches_before_and_after_show_what_theory_says():
+    lengths = 20.0 * (1 - np.eye(3))
+    found = resimulated(brain(lengths), LESION, ROUTE, show_progress=False)
+    exact = perturbed(brain(lengths), LESION, found.frequencies[12:32])
+    change = np.asarray(exact.covariance_after - exact.covariance)
+    np.testing.assert_array_less(
+        np.abs(found.covariance_change - change), 4 * found.covariance_error
+    )
+    # What noise they share leaves the difference better known than either.
+    assert np.abs(change).max() > 10 * found.covariance_error.max()
+    alone = found.covariance.std(axis=0, ddof=1) / np.sqrt(ROUTE.seeds)
+    assert np.diag(found.covariance_error).mean() < np.diag(alone).mean()
+    # Welch's window blurs a peak: a part of the largest change is its own.
+    change = np.asarray(exact.density_after - exact.density)
+    off = np.abs(found.density_change[12:32] - change) - 4 * found.density_error[12:32]
+    assert off.max() < 0.03 * np.abs(change).max()
+    assert "16 of 16" in found.message
+
+
+def test_marches_tell_what_fails_after_a_change():
+    route = rj.Simulated(duration=4.0, dt=1e-3, seeds=2, segment=0.5)
+    found = resimulated(brain(), {"rung.alpha": 400.0}, route, show_progress=False)
+    assert found.status.tolist() == [rj.Status.ok] * 2
+    assert (found.status_after != rj.Status.ok).all()
+    assert np.isnan(found.covariance_change).all() and np.isfinite(found.covariance).all()
+    with pytest.raises(ValueError, match="`changes` names nothing"):
+        resimulated(brain(), {}, route)
+    with pytest.raises(TypeError, match="`route`"):
+        resimulated(brain(), {"gain": 0.1}, rj.Theory())
 
 
 def alpha_power(network):
