@@ -44,7 +44,7 @@ BINS = np.arange(2.0, 46.0)  # Hz
 DEGREES, LEVELS = 100.0, (0.5, 0.8, 0.9, 0.95)
 NODES, PEOPLE = 4, 8
 # From too few starts some fits end in another valley: from one, half of the intervals of NMM2 miss the truth.
-STARTS, MORE_STARTS, COMPARED_STARTS = 8, 24, 4
+STARTS, MORE_STARTS = 8, 24
 MANY_VALLEYS = (rj.NMM2, rj.Laminar)
 # Two numbers of each rung beside the gain, and how far they vary, in logarithms.
 FREE: dict[type[rj.Rung], tuple[str, str]] = {
@@ -161,7 +161,7 @@ def told_apart(kind: type[rj.Rung], seed: int) -> dict[str, Any]:
         "two Lorentzians and 1/f": (TwoLorentzians(), TwoLorentzians.free()),
         "1/f": (PowerLaw(), PowerLaw.free()),
     }
-    found = compare(candidates, *halves(kind, seed), starts=COMPARED_STARTS)
+    found = compare(candidates, *halves(kind, seed), starts=MORE_STARTS)
     return {
         "best": found.best,
         "not told apart": list(found.not_told_apart),
