@@ -43,7 +43,7 @@ RESULTS = Path(__file__).parent / "results" / "recovery.json"
 BINS = np.arange(2.0, 46.0)  # Hz
 DEGREES, LEVELS = 100.0, (0.5, 0.8, 0.9, 0.95)
 NODES, PEOPLE = 4, 8
-# From too few starts some fits end in another valley: from one, half of the intervals of NMM2 miss the truth.
+# From too few starts some fits end in another valley, and their intervals miss the truth.
 STARTS, MORE_STARTS = 8, 24
 MANY_VALLEYS = (rj.NMM2, rj.Laminar)
 # Two numbers of each rung beside the gain, and how far they vary, in logarithms.
