@@ -8,7 +8,9 @@ from rosetta_jax import bifurcation as bifurcation
 from rosetta_jax import data as data
 from rosetta_jax import inference as inference
 from rosetta_jax import linear as linear
+from rosetta_jax import measures as measures
 from rosetta_jax import observe as observe
+from rosetta_jax import sweeps as sweeps
 from rosetta_jax import synthetic as synthetic
 from rosetta_jax import translation as translation
 from rosetta_jax.edges import PerLink as PerLink
@@ -84,6 +86,7 @@ from rosetta_jax.simulation import explain as explain
 from rosetta_jax.simulation import halved_step as halved_step
 from rosetta_jax.simulation import lyapunov_exponent as lyapunov_exponent
 from rosetta_jax.simulation import simulate as simulate
+from rosetta_jax.sweeps import sweep as sweep
 from rosetta_jax.system import Rung as Rung
 from rosetta_jax.system import component as component
 from rosetta_jax.system import describe as describe

@@ -47,6 +47,7 @@ class Status(IntEnum):
     not_locked = 7
     delay_too_short = 8
     gradient_diverged = 9
+    not_run = 10
 
     @property
     def message(self) -> str:
@@ -61,6 +62,7 @@ _MESSAGES = {
     Status.delay_too_short: "a delay is shorter than `min_delay`: lower it, or the speed",
     Status.gradient_diverged: "the loss is finite and its gradient is not, as of long chaotic runs: shorten them, "
     "or give a `window`",
+    Status.not_run: "not computed: the sweep ended before, go on with it",
     Status.no_fixed_point: "no fixed point was found: the linear theory has nothing to stand on",
     Status.unstable: "the fixed point is unstable: its linear spectrum has no meaning",
     Status.undecided: "stability could not be decided: the point lies too close to an onset",

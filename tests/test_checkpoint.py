@@ -15,17 +15,17 @@ import optax
 import pytest
 
 import rosetta_jax as rj
+from rosetta_jax._fingerprint import fingerprint
+from rosetta_jax._identity import Part
 from rosetta_jax.optimise import (
     Checkpoint,
     GradientDescent,
     LevenbergMarquardt,
     Objective,
-    Part,
     checkpoint,
     descend,
     lanes,
 )
-from rosetta_jax.optimise.fingerprint import fingerprint
 from rosetta_jax.results import Status
 
 # What a script and this file must have in common: a small fit of four starts.

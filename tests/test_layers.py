@@ -20,7 +20,7 @@ LAYERS = (
     "stimulation",
     "inference",
     "translation | synthetic | evoked",
-    "bifurcation",
+    "bifurcation | measures",
     "simulation | linear | sweeps",
     "data | working_points",
     "network",
@@ -28,8 +28,8 @@ LAYERS = (
     "system | optimise",
     "parameters | results",
     "regional | edges",
-    "priors | _kernel",
-    "_types | _checks | _precision | _holdable | _desikan_killiany",
+    "priors | _kernel | _identity",
+    "_types | _checks | _precision | _holdable | _desikan_killiany | _fingerprint",
 )
 LINE = {part: line for line, parts in enumerate(LAYERS) for part in parts.split(" | ")}
 
@@ -127,6 +127,7 @@ def test_the_atlas_sits_below_what_is_synthetic():
         ("typer", "cli"),
         ("numpyro", "inference"),
         ("arviz", "inference"),
+        ("zarr", "sweeps"),
     ],
 )
 def test_an_extra_is_imported_in_its_own_folder_only(library, folder):
@@ -155,7 +156,7 @@ def test_importing_needs_no_extra_and_changes_no_setting():
     run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert {"rosetta_jax", "jax"} <= set(run.stdout.split())
-    assert not {"matplotlib", "typer", "jinja2", "numpyro", "arviz"} & set(run.stdout.split())
+    assert not {"matplotlib", "typer", "jinja2", "numpyro", "arviz", "xarray", "zarr"} & set(run.stdout.split())
 
 
 def test_importing_prints_nothing():

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosetta_jax import _checks
+from rosetta_jax._identity import Part
 from rosetta_jax._types import Array, Float, Int, PRNGKeyArray, PyTree
 from rosetta_jax.inference.losses import Loss
 from rosetta_jax.inference.problem import Problem, problem
@@ -28,7 +29,6 @@ from rosetta_jax.optimise import (
     LevenbergMarquardt,
     Method,
     Objective,
-    Part,
     Program,
     kept_program,
     with_value,

@@ -5,7 +5,6 @@ differentiation, and `GradientDescent` with any optax optimiser, forward or reve
 """
 
 from rosetta_jax.optimise.checkpoint import Checkpoint as Checkpoint
-from rosetta_jax.optimise.checkpoint import Part as Part
 from rosetta_jax.optimise.kept import kept_program as kept_program
 from rosetta_jax.optimise.lanes import Descent as Descent
 from rosetta_jax.optimise.lanes import Program as Program

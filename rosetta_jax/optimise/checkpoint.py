@@ -11,35 +11,21 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from rosetta_jax import _checks
+from rosetta_jax._identity import Part, described, differences
 from rosetta_jax._types import PyTree
-from rosetta_jax.optimise.fingerprint import fingerprint
 from rosetta_jax.results import FORMAT, load_arrays, plain, whole_file
 
 _KIND = "checkpoint"
 # Writing takes at most one part in so many of the time.
 _SHARE = 10
 _REMEDY = "delete it, or give another path, to begin anew"
-
-
-class Part(NamedTuple):
-    """A part of what is computed: in `words` what it is, and its `value`, of which a fingerprint is kept."""
-
-    words: str
-    value: Any
-
-    @property
-    def shown(self) -> dict[str, str]:
-        """The value in words, where it is short: what an error may show of it."""
-        if isinstance(self.value, Mapping) and all(isinstance(v, str) for v in self.value.values()):
-            return dict(self.value)
-        return {"": str(self.value)} if isinstance(self.value, (str, int)) else {}
 
 
 class Checkpoint:
@@ -55,11 +41,8 @@ class Checkpoint:
     def __init__(self, path: str | Path, parts: Mapping[str, Part], every: float = 5.0):
         self.path = Path(path)
         self.notes: dict[str, Any] = {}
-        self._words = {name: part.words for name, part in parts.items()}
-        self._parts = {
-            name: {"fingerprint": fingerprint(part.value), "shown": part.shown}
-            for name, part in parts.items()
-        }
+        self._given = parts
+        self._parts = described(parts)
         self._every = _checks.known("checkpoint_every", every, "s", zero=True)
         self._due = time.monotonic() + self._every
         self._arrays: dict[str, np.ndarray] | None = None
@@ -116,27 +99,12 @@ class Checkpoint:
         return arrays, header["notes"]
 
     def _require_same(self, there: Mapping[str, Any]) -> None:
-        none: dict[str, Any] = {"fingerprint": "", "shown": {}}
-        differing = [
-            self._difference(name, there.get(name, none)["shown"])
-            for name, part in self._parts.items()
-            if there.get(name, none)["fingerprint"] != part["fingerprint"]
-        ]
+        differing = differences(self._given, self._parts, there)
         if differing:
             raise ValueError(
                 f"`checkpoint` {self.path} belongs to another fit. What differs: {'; '.join(differing)}. "
                 f"Give what it was begun with to go on; {_REMEDY}."
             )
-
-    def _difference(self, name: str, there: Mapping[str, str]) -> str:
-        """The part by name, and what it is there and here as far as that is short."""
-        here = self._parts[name]["shown"]
-        told = [
-            f"{f'{key} ' if key else ''}{there.get(key, 'nothing')} there, {here.get(key, 'nothing')} here"
-            for key in dict.fromkeys([*there, *here])
-            if there.get(key) != here.get(key)
-        ]
-        return f"{name} ({', '.join(told) or self._words[name]})"
 
     def _unreadable(self, why: str) -> ValueError:
         return ValueError(f"`checkpoint` {self.path} cannot be gone on with, {why}: {_REMEDY}.")

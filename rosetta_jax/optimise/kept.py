@@ -5,8 +5,8 @@ from typing import Any
 
 import jax
 
+from rosetta_jax._fingerprint import fingerprint
 from rosetta_jax._types import PyTree
-from rosetta_jax.optimise.fingerprint import fingerprint
 from rosetta_jax.optimise.lanes import Program
 
 # How many are kept: each holds its compiled code, some megabytes.

@@ -1,0 +1,207 @@
+"""`sweep`: a measure of every member of a product of axes, in chunks that survive whatever ends the sweep."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from rosetta_jax import _checks
+from rosetta_jax.results import provenance, summarise
+from rosetta_jax.sweeps.axes import checked
+from rosetta_jax.sweeps.blocks import Blocks
+from rosetta_jax.sweeps.dataset import Layout, laid_out
+from rosetta_jax.sweeps.estimate import Estimate, blocks_for, estimated, seconds_a_member
+from rosetta_jax.sweeps.manifest import parts_of
+from rosetta_jax.sweeps.measure import STATUS, Measure, as_measure
+from rosetta_jax.sweeps.members import Members
+from rosetta_jax.sweeps.pace import Pace, Shown, paced
+from rosetta_jax.sweeps.program import Program
+from rosetta_jax.sweeps.store import InMemory, Store
+
+
+def sweep(
+    measure: Any,
+    system: Any,
+    axes: Mapping[str, Any],
+    *,
+    store: str | Path | None = None,
+    resume: bool = True,
+    key: Any = None,
+    same_noise: bool = False,
+    dims: Mapping[str, Any] | None = None,
+    coordinates: Mapping[str, Any] | None = None,
+    chunk: int | None = None,
+    lanes: int | None = None,
+    memory: float | None = None,
+    devices: Sequence[Any] | None = None,
+    show_progress: Shown = True,
+) -> Any:
+    r"""Compute `measure(system, key)` for every member of the product of `axes`; an `xarray.Dataset`.
+
+    **What.** `measure` is a ready one (`rj.measures`) or any function that JAX can trace, of a system with some of
+    its parameters replaced and a random key: it gives an array, or arrays by name, or a result of this package.
+    `axes` maps paths of parameters to lists of values, and other names to joint axes: `rj.sweeps.table`, `random`,
+    `sobol`, `seeds`. The axes of what a function gives are named by `dims`, `{"density": ("frequency", "node")}`,
+    and labelled by `coordinates`, `{"frequency": frequencies}`.
+
+    **Result.** Variables have the axes of the sweep in front; coordinates are the parameters, with unit, symbol
+    and description. `status` says of each member how it ended (`rj.Status`), what is not finite is found by the
+    sweep itself; a member that fails leaves the others alone. Every member has noise of its own, from `key` (by
+    default key 0), the number of its point and its seed; with `same_noise` of its seed alone.
+    `rj.sweeps.member` gives a single one, to look into.
+
+    **Memory and time.** Members are computed in chunks of `chunk` members (by default as many as take a few
+    seconds and fit into `memory` MB, by default half of what is free on the device), each of groups of `lanes`
+    members at a time: one on a CPU, where each core has chunks of its own, unless the measure asks for more.
+    One compilation serves all. Where a device runs out of memory half as many are tried. With `devices` (such as
+    `jax.devices()`) each of them has chunks of its own. Numbers are the same, bit by bit on one kind of
+    device, whatever chunk, number of devices, order or interruption.
+
+    **Store.** With the path of a folder as `store` finished chunks are written into it (zarr), each whole or not
+    at all, and the result is read from there as it is looked at. The same call with a store that is there goes on
+    with it and loses of a sweep that was killed no more than the chunks in flight; `resume=False` refuses any that
+    is there. Ctrl-C ends the sweep and gives what is done, the rest with the status `not_run`.
+
+    `show_progress` may be "log" for a line every half a minute instead of a bar.
+
+    Raises `KeyError` for a path that is not there; `ValueError` for values that a parameter cannot have, an axis
+    given twice, a store of another sweep (it says what differs); `OSError` where the store cannot be written;
+    `MemoryError` where one member is too large.
+    """
+    asked = _asked(
+        measure, system, axes, key, same_noise, dims, coordinates, lanes, memory, devices
+    )
+    place, rest = _place(asked, store, resume, chunk)
+    if rest:
+        asked.program.compile()
+    total = asked.members.number
+    left = sum(len(place.blocks.members(block)) for block in rest)
+    pace = Pace(total, total - left, asked.measure.seconds)
+    with paced(pace, show_progress) as shown, threadpool_limits(1):
+        try:
+            for block, arrays in _computed(asked.program, place.blocks, rest):
+                written = place.write(block, arrays)
+                shown.update(len(arrays[STATUS]), written)
+        except KeyboardInterrupt:
+            pass  # what is done is given; the rest says that it was not run
+    return place.dataset()
+
+
+def estimate(
+    measure: Any,
+    system: Any,
+    axes: Mapping[str, Any],
+    *,
+    chunk: int | None = None,
+    lanes: int | None = None,
+    memory: float | None = None,
+    devices: Sequence[Any] | None = None,
+) -> Estimate:
+    """What a sweep would take here: it is compiled, and a few of its members are timed, and nothing is written.
+
+    Arguments and errors are those of `rj.sweep`.
+    """
+    asked = _asked(measure, system, axes, None, False, None, None, lanes, memory, devices)
+    seconds = seconds_a_member(asked.program)
+    return estimated(asked.program, blocks_for(asked.program, chunk, seconds), seconds)
+
+
+def summary(dataset: Any) -> str:
+    """How the members of a sweep ended, in one sentence."""
+    return summarise(np.asarray(dataset[STATUS]))
+
+
+class _Asked(NamedTuple):
+    """What was asked for, checked."""
+
+    measure: Measure
+    system: Any
+    members: Members
+    key: Any
+    program: Program
+    layout: Layout
+
+
+def _asked(
+    measure: Any,
+    system: Any,
+    axes: Mapping[str, Any],
+    key: Any,
+    same_noise: bool,
+    dims: Mapping[str, Any] | None,
+    coordinates: Mapping[str, Any] | None,
+    lanes: int | None,
+    memory: float | None,
+    devices: Sequence[Any] | None,
+) -> _Asked:
+    measure = as_measure(measure, dims, coordinates)
+    members = Members(checked(system, axes), same_noise)
+    key = jax.random.key(0) if key is None else _checks.key("key", key)
+    if memory is not None:
+        memory = _checks.known("memory", memory, "MB")
+    program = Program(measure, system, members, key, lanes=lanes, memory=memory, devices=devices)
+    attributes = {"measure": measure.name, "versions": provenance()["versions"]}
+    layout = laid_out(measure, system, members, program.shapes, attributes)
+    return _Asked(measure, system, members, key, program, layout)
+
+
+def _place(
+    asked: _Asked, store: str | Path | None, resume: bool, chunk: int | None
+) -> tuple[InMemory | Store, list[int]]:
+    """Where the blocks go, and which of them are left to compute."""
+    if chunk is not None:
+        chunk = _checks.whole("chunk", chunk)
+    if store is None:
+        place = InMemory(asked.layout, _blocks(asked.program, chunk))
+        return place, place.pending()
+    path = Path(store)
+    backend = asked.program.devices[0].platform
+    parts = parts_of(asked.measure, asked.system, asked.members, asked.key, backend)
+    if path.exists():
+        if not resume:
+            raise ValueError(
+                f"`store` {path} is there, and `resume` is False: give another path, or delete it."
+            )
+        place = Store.open(path, parts, asked.members.shape)
+    else:
+        place = Store.create(path, asked.layout, _blocks(asked.program, chunk), parts)
+    return place, place.pending()
+
+
+def _blocks(program: Program, chunk: int | None) -> Blocks:
+    seconds = 0.0 if chunk is not None else seconds_a_member(program)
+    return blocks_for(program, chunk, seconds)
+
+
+def _computed(
+    program: Program, blocks: Blocks, rest: Sequence[int]
+) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """The blocks as they are done, a few in flight."""
+    workers = min(program.workers, len(rest))
+    if workers <= 1:
+        yield from ((block, program.compute(blocks.members(block))) for block in rest)
+        return
+    left = iter(rest)
+    asked: dict[Future[dict[str, np.ndarray]], int] = {}
+    pool = ThreadPoolExecutor(workers)
+
+    def ask() -> None:
+        for block in left:
+            asked[pool.submit(program.compute, blocks.members(block))] = block
+            break
+
+    try:
+        for _ in range(workers + 1):
+            ask()
+        while asked:
+            done, _ = wait(asked, return_when=FIRST_COMPLETED)
+            for found in done:
+                block = asked.pop(found)
+                ask()
+                yield block, found.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
