@@ -156,7 +156,9 @@ def test_importing_needs_no_extra_and_changes_no_setting():
     run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert {"rosetta_jax", "jax"} <= set(run.stdout.split())
-    assert not {"matplotlib", "typer", "jinja2", "numpyro", "arviz", "xarray", "zarr"} & set(run.stdout.split())
+    assert not {"matplotlib", "typer", "jinja2", "numpyro", "arviz", "xarray", "zarr"} & set(
+        run.stdout.split()
+    )
 
 
 def test_importing_prints_nothing():

@@ -13,7 +13,8 @@ def main() -> None:
     # One thread of BLAS and of XLA: matrices and steps are small, and more threads only wait for each other. What
     # runs at a time, the lanes of a fit say, runs in threads of its own, not in XLA's one.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    os.environ.setdefault("NPROC", "1")
+    if sys.argv[1:2] != ["sweep"]:  # whose chunks run in XLA's threads, wherever they are asked for
+        os.environ.setdefault("NPROC", "1")
     os.environ.setdefault("JAX_CPU_ENABLE_ASYNC_DISPATCH", "0")
     if set(sys.argv[1:2]) & set(_BRIEF) or "--picture" in sys.argv:
         os.environ.setdefault("XLA_FLAGS", quick_compilation())

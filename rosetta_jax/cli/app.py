@@ -10,6 +10,7 @@ from rosetta_jax.cli.gallery import gallery
 from rosetta_jax.cli.ladder import ladder
 from rosetta_jax.cli.simulate import simulate
 from rosetta_jax.cli.spectrum import spectrum
+from rosetta_jax.cli.sweep import sweep
 from rosetta_jax.cli.translate import translation
 
 app = typer.Typer(
@@ -19,7 +20,7 @@ app = typer.Typer(
     help="Whole-brain networks of neural masses: simulated, linearised exactly, fitted to spectra.",
 )
 app.command()(ladder)
-for command in (simulate, spectrum, bifurcation, fit, gallery):
+for command in (simulate, spectrum, bifurcation, fit, sweep, gallery):
     app.command(cls=ConfiguredCommand)(command)
 app.command("compare", cls=ConfiguredCommand)(comparison)
 app.command("translate", cls=ConfiguredCommand)(translation)

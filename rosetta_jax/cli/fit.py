@@ -96,7 +96,7 @@ def fit(
     """
     with plain_errors():
         if resume is not None:
-            return go_on_with(context, resume, quiet)
+            return go_on_with(context, resume)
         choose_precision(precision)
         usual = _USUAL[modality]
         rung, band = rung or usual[0], usual[1] if band is None else band

@@ -5,7 +5,7 @@ It lies under `checkpoints` in the folder of the results, and is gone when these
 
 import math
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,23 +54,34 @@ def require_fitted(score: float, interrupted: bool, message: str, out: Path) -> 
     raise ValueError(f"nobody could be fitted: {message} Try more `--starts`.")
 
 
-def go_on_with(context: Context, path: Path, quiet: bool) -> None:
+def go_on_with(context: Context, path: Path) -> None:
     """Run the command of `context` with the settings of the folder that `path` is, or lies in.
 
     Raises `ValueError` where there is nothing to go on with, or where settings are given beside it.
     """
+    out = _folder(path)
+    go_on(context, out / FOLDER, out, ("quiet",))
+
+
+def go_on(context: Context, settings: Path, out: Path, kept: Sequence[str]) -> None:
+    """Run the command of `context` with the settings in a folder, into `out`; `kept` options may be given beside.
+
+    Raises `ValueError` where others are.
+    """
     sources = {name: context.get_parameter_source(name) for name in context.params}
     given = {name for name, source in sources.items() if getattr(source, "name", "") != "DEFAULT"}
-    if given - {"resume", "quiet"}:
+    beside = [name for name in kept if name in given]
+    if given - {"resume", *kept}:
+        options = ", ".join(f"`--{name}`" for name in kept)
         raise ValueError(
-            "`--resume` goes on with the settings that are in the folder: leave out all others but `--quiet`."
+            f"`--resume` goes on with the settings that are in the folder: leave out all others but {options}."
         )
-    out = _folder(path)
-    words = ["--config", str(out / FOLDER / NAME), "--out", str(out)]
+    words = ["--config", str(settings / NAME), "--out", str(out)]
+    for name in beside:
+        value = context.params[name]
+        words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     command: Any = context.command
-    with command.make_context(
-        context.info_name, words + ["--quiet"] * quiet, parent=context.parent
-    ) as again:
+    with command.make_context(context.info_name, words, parent=context.parent) as again:
         command.invoke(again)
 
 

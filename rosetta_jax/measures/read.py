@@ -145,7 +145,7 @@ class Marched(ReadingsMeasure):
         return with_room(system, values) if isinstance(system, Network) else system
 
 
-def exact(*readings: Reading, of: str = "signal") -> Measure:
+def exact(*readings: Any, of: str = "signal") -> Measure:
     """A measure for `rj.sweep` of what exact linear theory tells of each member: no noise, no simulated time.
 
     `readings` such as `Spectrum`, `Peak`, `SpectrumFit`, `Connectivity`, `Stability`; `of` the "signal" or the
@@ -157,7 +157,7 @@ def exact(*readings: Reading, of: str = "signal") -> Measure:
 
 
 def simulated(
-    *readings: Reading,
+    *readings: Any,
     duration: float,
     dt: float = 1e-3,
     transient: float = 2.0,

@@ -28,6 +28,7 @@ from rosetta_jax.plot.push_pull import push_pull as push_pull
 from rosetta_jax.plot.ranking import scores as scores
 from rosetta_jax.plot.raster import raster as raster
 from rosetta_jax.plot.responses import responses as responses
+from rosetta_jax.plot.sweep import sweep as sweep
 from rosetta_jax.plot.synchrony import synchrony as synchrony
 from rosetta_jax.plot.tongues import TonguePanel as TonguePanel
 from rosetta_jax.plot.tongues import tongues as tongues

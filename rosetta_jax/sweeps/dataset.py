@@ -14,6 +14,8 @@ from rosetta_jax.sweeps.measure import STATUS, Measure, layout
 from rosetta_jax.sweeps.members import Members
 
 NOT_RUN = int(Status.not_run)
+# What tells the axis of seeds from others.
+SEEDS = "seed of the noise"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +101,7 @@ def _of_axes(
     found: dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, Any]]] = {}
     for name, axis in members.axes.items():
         if axis.seeds is not None:
-            found[name] = ((name,), axis.seeds, {"long_name": "seed of the noise"})
+            found[name] = ((name,), axis.seeds, {"long_name": SEEDS})
         for path, values in axis.values.items():
             dims = (name, *(f"{path}_{place}" for place in range(1, values.ndim)))
             # An axis cannot be labelled by maps: they lie beside it under a name of their own.

@@ -59,16 +59,14 @@ def seconds_a_member(program: Program) -> float:
     return seconds / count
 
 
-def blocks_for(program: Program, chunk: int | None, seconds_member: float) -> Blocks:
-    """The blocks of a sweep: of `chunk` members, or of what a few seconds compute and memory holds."""
-    lanes = program.lanes
-    if chunk is None:
-        number = program.members.number
-        for_time = _SECONDS / max(seconds_member, 1e-9)
-        for_turns = number / (_TURNS * program.workers)
-        for_bytes = _MOST_BYTES / max(program.memory.member, 1)
-        chunk = max(int(min(for_time, for_turns, for_bytes)), lanes)
-    return cut(program.members.shape, chunk, lanes)
+def blocks_for(
+    shape: tuple[int, ...], bytes_a_member: int, workers: int, seconds_member: float, lanes: int
+) -> Blocks:
+    """The blocks of a sweep, of what a few seconds compute and memory holds."""
+    for_time = _SECONDS / max(seconds_member, 1e-9)
+    for_turns = math.prod(shape) / (_TURNS * workers)
+    for_bytes = _MOST_BYTES / max(bytes_a_member, 1)
+    return cut(shape, max(int(min(for_time, for_turns, for_bytes)), lanes), lanes)
 
 
 def estimated(program: Program, blocks: Blocks, seconds_member: float) -> Estimate:

@@ -108,7 +108,7 @@ class Program:
     def memory(self) -> Memory:
         """What a call needs, of the program that was compiled."""
         _, working = self._ready(self.capacity, self.lanes, self.devices[0])
-        return Memory(working, self._bytes_a_member())
+        return Memory(working, self.bytes_a_member)
 
     def compile(self) -> None:
         """Compile, so that no member waits for it."""
@@ -226,7 +226,7 @@ class Program:
     def _first_capacity(self) -> int:
         """As many members a call as memory allows, by an estimate from shapes and then by what was compiled."""
         for_one = self.budget // math.ceil(self.workers / len(self.devices))
-        member = self._bytes_a_member()
+        member = self.bytes_a_member
 
         def within(rest: int) -> int:
             most = min(rest // max(member, 1), _MOST_MEMBERS, self.members.number)
@@ -250,7 +250,8 @@ class Program:
                 self.lanes = max(1, self.lanes // 2)
                 capacity = within(max(for_one - working, 0))
 
-    def _bytes_a_member(self) -> int:
+    @functools.cached_property
+    def bytes_a_member(self) -> int:
         """Bytes of a member's values and arrays."""
         given = sum(
             value[0].size * self._dtypes[path].itemsize

@@ -1,7 +1,6 @@
 """`sweep`: a measure of every member of a product of axes, in chunks that survive whatever ends the sweep."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +11,10 @@ from threadpoolctl import threadpool_limits
 from rosetta_jax import _checks
 from rosetta_jax.results import provenance, summarise
 from rosetta_jax.sweeps.axes import checked
-from rosetta_jax.sweeps.blocks import Blocks
+from rosetta_jax.sweeps.blocks import Blocks, cut
+from rosetta_jax.sweeps.cluster import OnCluster, connected
 from rosetta_jax.sweeps.dataset import Layout, laid_out
+from rosetta_jax.sweeps.engine import Engine, Here
 from rosetta_jax.sweeps.estimate import Estimate, blocks_for, estimated, seconds_a_member
 from rosetta_jax.sweeps.manifest import parts_of
 from rosetta_jax.sweeps.measure import STATUS, Measure, as_measure
@@ -38,6 +39,7 @@ def sweep(
     lanes: int | None = None,
     memory: float | None = None,
     devices: Sequence[Any] | None = None,
+    cluster: Any = None,
     show_progress: Shown = True,
 ) -> Any:
     r"""Compute `measure(system, key)` for every member of the product of `axes`; an `xarray.Dataset`.
@@ -61,6 +63,10 @@ def sweep(
     `jax.devices()`) each of them has chunks of its own. Numbers are the same, bit by bit on one kind of
     device, whatever chunk, number of devices, order or interruption.
 
+    **Many machines.** With a `cluster` chunks are tasks of Dask: the address of a scheduler, a
+    `distributed.Client`, or a number of worker processes on this machine. Workers may be lost, join and leave;
+    this process alone writes the store.
+
     **Store.** With the path of a folder as `store` finished chunks are written into it (zarr), each whole or not
     at all, and the result is read from there as it is looked at. The same call with a store that is there goes on
     with it and loses of a sweep that was killed no more than the chunks in flight; `resume=False` refuses any that
@@ -75,15 +81,33 @@ def sweep(
     asked = _asked(
         measure, system, axes, key, same_noise, dims, coordinates, lanes, memory, devices
     )
-    place, rest = _place(asked, store, resume, chunk)
-    if rest:
-        asked.program.compile()
+    if cluster is None:
+        return _swept(asked, Here(asked.program), store, resume, chunk, show_progress)
+    if devices is not None:
+        raise ValueError("`devices` are those of this process: leave them out with a `cluster`.")
+    with connected(cluster) as client:
+        engine = OnCluster(
+            client, asked.measure, asked.system, asked.members, asked.key, lanes, memory
+        )
+        return _swept(asked, engine, store, resume, chunk, show_progress)
+
+
+def _swept(
+    asked: "_Asked",
+    engine: Engine,
+    store: str | Path | None,
+    resume: bool,
+    chunk: int | None,
+    show_progress: Shown,
+) -> Any:
+    place = _place(asked, engine, store, resume, chunk)
+    rest = place.pending()
     total = asked.members.number
     left = sum(len(place.blocks.members(block)) for block in rest)
     pace = Pace(total, total - left, asked.measure.seconds)
     with paced(pace, show_progress) as shown, threadpool_limits(1):
         try:
-            for block, arrays in _computed(asked.program, place.blocks, rest):
+            for block, arrays in engine.computed(place.blocks, rest):
                 written = place.write(block, arrays)
                 shown.update(len(arrays[STATUS]), written)
         except KeyboardInterrupt:
@@ -106,8 +130,14 @@ def estimate(
     Arguments and errors are those of `rj.sweep`.
     """
     asked = _asked(measure, system, axes, None, False, None, None, lanes, memory, devices)
-    seconds = seconds_a_member(asked.program)
-    return estimated(asked.program, blocks_for(asked.program, chunk, seconds), seconds)
+    program, shape = asked.program, asked.members.shape
+    seconds = seconds_a_member(program)
+    blocks = (
+        blocks_for(shape, program.bytes_a_member, program.workers, seconds, program.lanes)
+        if chunk is None
+        else cut(shape, _checks.whole("chunk", chunk), program.lanes)
+    )
+    return estimated(program, blocks, seconds)
 
 
 def summary(dataset: Any) -> str:
@@ -150,58 +180,24 @@ def _asked(
 
 
 def _place(
-    asked: _Asked, store: str | Path | None, resume: bool, chunk: int | None
-) -> tuple[InMemory | Store, list[int]]:
-    """Where the blocks go, and which of them are left to compute."""
-    if chunk is not None:
-        chunk = _checks.whole("chunk", chunk)
+    asked: _Asked, engine: Engine, store: str | Path | None, resume: bool, chunk: int | None
+) -> InMemory | Store:
+    """Where the blocks go."""
+    shape, row = asked.members.shape, asked.program.bytes_a_member
+
+    def blocks() -> Blocks:
+        if chunk is not None:
+            return cut(shape, _checks.whole("chunk", chunk), asked.program.lanes)
+        return blocks_for(shape, row, engine.workers, *engine.trial())
+
     if store is None:
-        place = InMemory(asked.layout, _blocks(asked.program, chunk))
-        return place, place.pending()
+        return InMemory(asked.layout, blocks())
     path = Path(store)
-    backend = asked.program.devices[0].platform
-    parts = parts_of(asked.measure, asked.system, asked.members, asked.key, backend)
-    if path.exists():
-        if not resume:
-            raise ValueError(
-                f"`store` {path} is there, and `resume` is False: give another path, or delete it."
-            )
-        place = Store.open(path, parts, asked.members.shape)
-    else:
-        place = Store.create(path, asked.layout, _blocks(asked.program, chunk), parts)
-    return place, place.pending()
-
-
-def _blocks(program: Program, chunk: int | None) -> Blocks:
-    seconds = 0.0 if chunk is not None else seconds_a_member(program)
-    return blocks_for(program, chunk, seconds)
-
-
-def _computed(
-    program: Program, blocks: Blocks, rest: Sequence[int]
-) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    """The blocks as they are done, a few in flight."""
-    workers = min(program.workers, len(rest))
-    if workers <= 1:
-        yield from ((block, program.compute(blocks.members(block))) for block in rest)
-        return
-    left = iter(rest)
-    asked: dict[Future[dict[str, np.ndarray]], int] = {}
-    pool = ThreadPoolExecutor(workers)
-
-    def ask() -> None:
-        for block in left:
-            asked[pool.submit(program.compute, blocks.members(block))] = block
-            break
-
-    try:
-        for _ in range(workers + 1):
-            ask()
-        while asked:
-            done, _ = wait(asked, return_when=FIRST_COMPLETED)
-            for found in done:
-                block = asked.pop(found)
-                ask()
-                yield block, found.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    parts = parts_of(asked.measure, asked.system, asked.members, asked.key, engine.backend)
+    if not path.exists():
+        return Store.create(path, asked.layout, blocks(), parts)
+    if not resume:
+        raise ValueError(
+            f"`store` {path} is there, and `resume` is False: give another path, or delete it."
+        )
+    return Store.open(path, parts, shape)
