@@ -80,6 +80,9 @@ from rosetta_jax.inference.presets import Preset as Preset
 from rosetta_jax.inference.presets import by_region as by_region
 from rosetta_jax.inference.presets import drawable as drawable
 from rosetta_jax.inference.presets import preset as preset
+from rosetta_jax.inference.refinement import LossMeasure as LossMeasure
+from rosetta_jax.inference.refinement import Refined as Refined
+from rosetta_jax.inference.refinement import refine as refine
 from rosetta_jax.inference.resimulation import Resimulated as Resimulated
 from rosetta_jax.inference.resimulation import resimulated as resimulated
 from rosetta_jax.inference.route import Route as Route

@@ -120,7 +120,7 @@ def fit(
     free: Mapping[str, FreeParameter],
     loss: Loss | Sequence[Loss],
     *,
-    starts: int = 8,
+    starts: int | Sequence[Mapping[str, Any]] = 8,
     begin: FitResult | None = None,
     key: PRNGKeyArray | None = None,
     method: Method | None = None,
@@ -138,7 +138,9 @@ def fit(
     prior), with `prior_weight` w. Give a sequence of models and one of losses for many people: they must
     differ in array values only. The first start is the model as given, or the best that `begin` found, a fit of
     the same people and free parameters (so simulation goes on from theory); the others are drawn
-    from the priors with `key` (by default key 0). `pooled` fits one vector to all people, each with their own
+    from the priors with `key` (by default key 0). Or give `starts` as values by path, one mapping a start, such as
+    the best members of a sweep (`rj.inference.refine`); what they do not name is as in the model. `pooled` fits
+    one vector to all people, each with their own
     connectome, by the mean of their losses. `method` is `LevenbergMarquardt()` or
     `GradientDescent()`. `route` is `Theory()`, exact linear response, by default, with a `margin` clear of onset,
     or `Simulated(duration)`, which marches the network and takes gradients through every step.
@@ -156,16 +158,17 @@ def fit(
     Raises `ValueError` where people differ in regions or shapes and where the file of `checkpoint` belongs to
     another fit (it says what differs) or cannot be read, `KeyError` for a wrong path.
     """
-    starts = _checks.whole("starts", starts)
     key = jax.random.key(0) if key is None else key
     method = LevenbergMarquardt() if method is None else method
     _checks.instance("method", method, Method, "rj.LevenbergMarquardt() or rj.GradientDescent()")
     asked = problem(model, free, loss, key, route, prior_weight, pooled)
-    vectors = _starts(asked, starts, begin)
+    given = None if isinstance(starts, int) else _given(asked, starts, begin)
+    starts = _checks.whole("starts", starts) if given is None else given.shape[1]
+    vectors = _starts(asked, starts, begin) if given is None else given
     file = None
     if checkpoint is not None:
         weighing = float(prior_weight), bool(pooled)
-        begun = None if begin is None else vectors[:, 0]
+        begun = vectors if given is not None else None if begin is None else vectors[:, 0]
         parts = _parts(asked, loss, (starts, begun), method, weighing)
         file = Checkpoint(checkpoint, parts, checkpoint_every)
     growth = _known_growth(asked, file, show_progress)
@@ -241,7 +244,7 @@ def _parts(
         "loss": Part("data, weights or settings of the losses", losses),
         "method": Part("kind or settings of the descent", method),
         "starts": Part("number of starts", starts[0]),
-        "begin": Part("where the first start is", starts[1]),
+        "begin": Part("where the first start is, or all are", starts[1]),
         "key": Part("random key", asked.key),
         "route": Part("kind or settings of the route", asked.route),
         "versions": Part("versions of the libraries", libraries),
@@ -299,6 +302,34 @@ def _starts(
         drawn = parameters.starts(jax.random.fold_in(asked.key, number), starts - 1)
         each.append(jnp.concatenate([present, drawn.astype(present.dtype)]))
     return jnp.stack(each)
+
+
+def _given(
+    asked: Problem, starts: Any, begin: FitResult | None
+) -> Float[Array, "vectors starts size"]:
+    """Starts that were given as values by path. Raises for what is no start."""
+    if begin is not None:
+        raise ValueError(
+            "`begin` and a list of `starts` both say where to start: give one of them."
+        )
+    if not isinstance(starts, (list, tuple)) or not starts:
+        raise ValueError(
+            f"`starts` must be a whole number from 1, or a list of values by path such as [{{'gain': 0.5}}], got "
+            f"{_checks.shown(starts)}."
+        )
+    for number, start in enumerate(starts):
+        unknown = sorted(set(start) - set(asked.parameters.names))
+        if unknown:
+            raise ValueError(
+                f"`starts[{number}]` gives {', '.join(unknown)}, which is not free. "
+                f"{_checks.suggestion(unknown[0], asked.parameters.names)}"
+            )
+    return jnp.stack(
+        [
+            jnp.stack([asked.parameters.vector(replace(model, start)) for start in starts])
+            for model in asked.models[: asked.vectors]
+        ]
+    )
 
 
 def best_vectors(asked: Problem, name: str, result: FitResult) -> Float[np.ndarray, "vectors size"]:

@@ -49,9 +49,10 @@ class OnCluster(Engine):
         self._client = client
         words, kind = jax.random.key_data(key), str(jax.random.key_impl(key))
         double = bool(jax.config.read("jax_enable_x64"))
-        content = (measure, system, members, np.asarray(words), kind, lanes, memory, double)
+        content = (measure, system, members, np.asarray(words), kind, lanes, memory)
         # The program of a worker is known by it: the same sweep again compiles nothing.
-        self._name, self._content = fingerprint(content), cloudpickle.dumps(content)
+        self._name = fingerprint((content, double))
+        self._content = double, cloudpickle.dumps(content)
         client.wait_for_workers(1, timeout=_PATIENCE)
         self.backend = self._ask(_backend).result()
 
@@ -131,12 +132,14 @@ def connected(cluster: Any) -> Iterator[Any]:
         yield stack.enter_context(made)
 
 
-def _program(name: str, content: bytes) -> Program:
+def _program(name: str, content: tuple[bool, bytes]) -> Program:
     """The program of a sweep in this worker."""
     with _keeping:
         if name not in _kept:
-            measure, system, members, words, kind, lanes, memory, double = pickle.loads(content)
+            double, parts = content
+            # Before anything is read, or float64 would be cut off.
             jax.config.update("jax_enable_x64", double)
+            measure, system, members, words, kind, lanes, memory = pickle.loads(parts)
             key = jax.random.wrap_key_data(words, impl=kind)
             if memory is None:
                 memory = _share_of_memory()
@@ -158,15 +161,15 @@ def _share_of_memory() -> float:
     return min(free, limit / 2**20 / 2) if limit else free
 
 
-def _backend(name: str, content: bytes) -> str:
+def _backend(name: str, content: tuple[bool, bytes]) -> str:
     return _program(name, content).devices[0].platform
 
 
-def _trial(name: str, content: bytes) -> Trial:
+def _trial(name: str, content: tuple[bool, bytes]) -> Trial:
     with threadpool_limits(1):
         return tried(_program(name, content))
 
 
-def _computed(name: str, content: bytes, numbers: np.ndarray) -> dict[str, np.ndarray]:
+def _computed(name: str, content: tuple[bool, bytes], numbers: np.ndarray) -> dict[str, np.ndarray]:
     with threadpool_limits(1):
         return _program(name, content).compute(numbers)
