@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import jax
 import numpy as np
@@ -34,12 +34,11 @@ from rosetta_jax.cli.sweep_asked import (
     measure_of,
     measured_in,
 )
-from rosetta_jax.cli.sweep_report import STORE, Ranking, write_results
+from rosetta_jax.cli.sweep_report import STORE, Ranking, Swept, require_number, write_results
 from rosetta_jax.cli.unfinished import go_on
 from rosetta_jax.network import Network
 from rosetta_jax.observe import BalloonWindkessel
 from rosetta_jax.results import Status
-from rosetta_jax.sweeps import Measure
 from rosetta_jax.working_points import WORKING_POINTS, working_brain
 
 _WHAT, _WHERE, _MARCH = "What is swept", "Where it is computed", "Simulated measures"
@@ -56,14 +55,6 @@ _ONSETS = {
     RungName.wendling: ("rung.bias", 100.0, 300.0),
     RungName.laminar: ("rung.bias_1", 300.0, 500.0),
 }
-
-
-class _Swept(NamedTuple):
-    """A brain, what is measured of it, and what the best of it is by."""
-
-    brain: Network
-    measure: Measure
-    ranking: Ranking
 
 
 def sweep(
@@ -214,8 +205,10 @@ def sweep(
         if estimate:
             found = sweeps.estimate(swept.measure, swept.brain, axes, chunk=chunk, memory=memory)
             return say(found.message)
+        require_number(swept)
         out = result_folder(out)
-        write_config(out)
+        if not (out / STORE).exists():  # which may be of another sweep, and then keeps its settings
+            write_config(out)
         found = sweeps.sweep(
             swept.measure,
             swept.brain,
@@ -228,12 +221,13 @@ def sweep(
             cluster=scheduler or workers or None,
             show_progress=False if quiet else True if console.is_terminal else "log",
         )
+        write_config(out)
         _end(out, found, swept)
 
 
-def _end(out: Path, found: Any, swept: _Swept) -> None:
+def _end(out: Path, found: Any, swept: Swept) -> None:
     """Write what was found, whole or not, and say so."""
-    page, said = write_results(out, found, swept.measure, swept.ranking, used())
+    page, said = write_results(out, found, swept, used())
     say(f"{sweeps.summary(found)} {said}report: {page}")
     if (np.asarray(found["status"]) == Status.not_run).any():
         say(f"interrupted: go on by: rosetta sweep --resume {out}")
@@ -250,13 +244,13 @@ def _swept(
     reads: Reads,
     best: str | None,
     lowest: bool,
-) -> _Swept:
+) -> Swept:
     """The brain and the measure that are asked for."""
     connectome, fits, score = measured_in(data, seed, person, reads)
     brain = working_brain(KINDS[rung], connectome, gain=gain, speed=speed)
     if reads.of == "bold":
         brain = dataclasses.replace(brain, bold=BalloonWindkessel())
-    return _Swept(brain, measure_of(reads, fits), Ranking(best or score, not lowest))
+    return Swept(brain, measure_of(reads, fits), Ranking(best or score, not lowest))
 
 
 def _usual_axes(rung: RungName, brain: Network) -> dict[str, Any]:

@@ -8,8 +8,10 @@ import numpy as np
 
 from rosetta_jax import plot, sweeps
 from rosetta_jax.cli.shared import write_pictures
+from rosetta_jax.network import Network
 from rosetta_jax.report import Picture, Section, Table, write_page
 from rosetta_jax.results import Status, provenance, write_json
+from rosetta_jax.sweeps import Measure
 
 STORE = "sweep.zarr"
 _BEST = 10
@@ -24,16 +26,34 @@ class Ranking(NamedTuple):
     largest: bool
 
 
+class Swept(NamedTuple):
+    """A brain, what is measured of it, and what the best of it is by."""
+
+    brain: Network
+    measure: Measure
+    ranking: Ranking
+
+    @property
+    def numbers(self) -> list[str]:
+        """The arrays that are one number a member."""
+        return [name for name, dims in self.measure.dims(self.brain).items() if not dims]
+
+
+def require_number(swept: Swept) -> None:
+    """Raise where the best are to be by what is no number of a member."""
+    variable = swept.ranking.variable
+    if variable is not None and variable not in swept.numbers:
+        raise ValueError(f"`--best` {variable!r}: choose from {', '.join(swept.numbers)}.")
+
+
 def write_results(
-    out: Path, found: Any, measure: Any, ranking: Ranking, chosen: Mapping[str, Any]
+    out: Path, found: Any, swept: Swept, chosen: Mapping[str, Any]
 ) -> tuple[Path, str]:
     """Write everything into `out`; the path of the page, and what is best in words."""
-    numbers = _numbers(found)
+    numbers, ranking, measure = swept.numbers, swept.ranking, swept.measure
     status = np.asarray(found["status"])
     made = provenance(**chosen)
     variable = ranking.variable or next(iter(numbers), None)
-    if variable is not None and variable not in numbers:
-        raise ValueError(f"`--best` {variable!r}: choose from {', '.join(numbers)}.")
     best, edges = _best(found, variable, ranking.largest)
     pictures = _pictures(found, numbers, ranking) if best is not None else {}
     summary = {
@@ -76,12 +96,6 @@ def _best(found: Any, variable: str | None, largest: bool) -> tuple[Any, list[st
         return None, []
     best = sweeps.best(found, variable, _BEST, largest=largest)
     return best, sweeps.at_edges(found, variable, largest=largest)
-
-
-def _numbers(found: Any) -> list[str]:
-    """The variables that are one number a member."""
-    dims = found["status"].dims
-    return [str(n) for n, array in found.data_vars.items() if array.dims == dims and n != "status"]
 
 
 def _facts(summary: Mapping[str, Any], status: np.ndarray) -> dict[str, Any]:
