@@ -221,6 +221,12 @@ def grid(side: int, volumes: int) -> dict[str, Any]:
     pairs = np.asarray(dataset["connectivity"].sel(gain=best["gain"], **{"rung.w": best["rung.w"]}))
     upper = np.triu_indices(len(judged), 1)
     closest = rj.sweeps.best(dataset, "dynamics_distance", 1, largest=False).isel(rank=0)
+    joint = dataset.assign(joint=dataset["connectivity_correlation"] - dataset["dynamics_distance"])
+    chosen = rj.sweeps.best(joint, "joint", 1).isel(rank=0)
+    both = {
+        name: float(chosen[name])
+        for name in ("gain", "rung.w", "connectivity_correlation", "dynamics_distance")
+    }
     return found | {
         "best_fc": float(best["connectivity_correlation"]),
         "best_at": place,
@@ -229,6 +235,7 @@ def grid(side: int, volumes: int) -> dict[str, Any]:
         "fcd_distance_there": float(best["dynamics_distance"]),
         "least_fcd_distance": float(closest["dynamics_distance"]),
         "fc_of_least_fcd_distance": float(closest["connectivity_correlation"]),
+        "best_of_both": both,
     }
 
 
@@ -277,7 +284,7 @@ def report(only: tuple[str, ...], quick: bool, python: Path) -> dict[str, Any]:
     if "marched" in only:
         found["marched"] = [apart("marched", number) for number in (many // 100, many // 10)]
     if "kills" in only:
-        found["kills"] = apart("kills", 640 if quick else 51_200)
+        found["kills"] = apart("kills", 640 if quick else 131_072)
     if "grid" in only and GROUP.exists():
         side, volumes = (2, 120) if quick else (12, VOLUMES)
         found["grid"] = apart("grid", side, volumes)

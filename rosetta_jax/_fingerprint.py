@@ -1,15 +1,20 @@
 """A fingerprint of any value: the same in every process for the same content, another for any other content.
 
 The content of arrays is their bytes, type and shape, that of modules their class and fields, that of functions
-their code and what they closed over (an optimiser is such a function). What a function reads of its module, and
-the code of a class, are not looked into. 60 and 60.0 are the same number: schedules make one of the other.
+their code and what they closed over (an optimiser is such a function). Of functions and classes that belong to no
+installed package, such as those of a script or a notebook, also what they read of their module and the code of
+their methods. 60 and 60.0 are the same number: schedules make one of the other.
 """
 
 import dataclasses
 import functools
 import hashlib
+import inspect
+import sys
+import sysconfig
 import types
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -18,6 +23,12 @@ import numpy as np
 
 _PLAIN = (type(None), bool, complex, str, bytes)
 _LENGTH = 16
+# Where code is that versions stand for.
+_INSTALLED = [Path(__file__).parent] + [
+    Path(folder)
+    for name, folder in sysconfig.get_paths().items()
+    if name.endswith(("lib", "stdlib"))
+]
 
 
 def fingerprint(value: Any) -> str:
@@ -72,7 +83,7 @@ def _object(value: Any) -> tuple[bytes, list[Any]]:
     if isinstance(value, types.FunctionType):
         closed = [_content(cell) for cell in value.__closure__ or ()]
         held = [value.__code__, value.__defaults__, value.__kwdefaults__, closed]
-        return _name(value).encode(), held
+        return _name(value).encode(), held + (_read(value) if _is_own(value) else [])
     if isinstance(value, types.CodeType):
         return value.co_code, [value.co_names, value.co_consts]
     if isinstance(value, types.MethodType):
@@ -81,11 +92,52 @@ def _object(value: Any) -> tuple[bytes, list[Any]]:
         return b"", [value.func, value.args, value.keywords]
     if dataclasses.is_dataclass(value):
         names = [field.name for field in dataclasses.fields(value)]
-        return b"", [(name, getattr(value, name, None)) for name in names]
+        held = [(name, getattr(value, name, None)) for name in names]
+        return b"", held + (_methods(type(value)) if _is_own(type(value)) else [])
     wrapped = getattr(value, "__wrapped__", None)
     if wrapped is not None:
         return b"", [wrapped]
     return _name(value).encode(), sorted(getattr(value, "__dict__", {}).items())
+
+
+def _is_own(value: Any) -> bool:
+    """Whether a function or class belongs to who computes, and not to an installed package or to this one."""
+    name = value.__module__ or ""
+    if name == "__main__":
+        return True
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return file is not None and not any(Path(file).is_relative_to(root) for root in _INSTALLED)
+
+
+def _read(function: types.FunctionType) -> list[Any]:
+    """What a function reads of its module: values, and functions that are defined there."""
+    found = []
+    for name in sorted(_names(function.__code__)):
+        value = function.__globals__.get(name)
+        holds = isinstance(value, (np.ndarray, np.generic, jax.Array, *_PLAIN, int, float))
+        holds = holds or isinstance(value, (list, tuple, dict, types.FunctionType))
+        holds = holds or (dataclasses.is_dataclass(value) and not isinstance(value, type))
+        if value is not None and holds:
+            found.append((name, value))
+    return found
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """The names that code, and the code within it, reads."""
+    inner = [each for each in code.co_consts if isinstance(each, types.CodeType)]
+    return set(code.co_names).union(*map(_names, inner))
+
+
+def _methods(kind: type) -> list[Any]:
+    """The functions of a class and of the classes above it that are one's own."""
+    found = []
+    for each in (each for each in kind.__mro__ if _is_own(each)):
+        for name, value in sorted(vars(each).items()):
+            # A property holds its function, as does what equinox makes of a method.
+            inner = getattr(value, "fget", getattr(value, "method", value))
+            if isinstance(inner, types.FunctionType):
+                found.append((name, inspect.unwrap(inner).__code__))
+    return found
 
 
 def _content(cell: types.CellType) -> Any:

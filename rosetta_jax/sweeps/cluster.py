@@ -54,7 +54,7 @@ class OnCluster(Engine):
         self._name = fingerprint((content, double))
         self._content = double, cloudpickle.dumps(content)
         client.wait_for_workers(1, timeout=_PATIENCE)
-        self.backend = self._ask(_backend).result()
+        self.backend, self.lanes = self._ask(_kind).result()
 
     @property
     def workers(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -161,8 +161,11 @@ def _share_of_memory() -> float:
     return min(free, limit / 2**20 / 2) if limit else free
 
 
-def _backend(name: str, content: tuple[bool, bytes]) -> str:
-    return _program(name, content).devices[0].platform
+def _kind(name: str, content: tuple[bool, bytes]) -> tuple[str, int]:
+    """The kind of device that a worker has, and how many members it computes at a time."""
+    program = _program(name, content)
+    program.compile()
+    return program.devices[0].platform, program.lanes
 
 
 def _trial(name: str, content: tuple[bool, bytes]) -> Trial:

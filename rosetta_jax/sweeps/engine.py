@@ -26,6 +26,7 @@ class Engine(abc.ABC):
 
     backend: str
     workers: int
+    lanes: int
 
     @abc.abstractmethod
     def trial(self) -> Trial:
@@ -42,6 +43,12 @@ class Here(Engine):
     def __init__(self, program: Program):
         self._program = program
         self.backend, self.workers = program.devices[0].platform, program.workers
+
+    @property
+    def lanes(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Members computed at a time, as many as memory allows of those that were asked for."""
+        self._program.compile()
+        return self._program.lanes
 
     def trial(self) -> Trial:
         return tried(self._program)

@@ -32,17 +32,22 @@ def parts_of(
     }
 
 
-def written(parts: dict[str, Part], box: tuple[int, ...]) -> dict[str, Any]:
-    """The manifest as a store holds it."""
-    return {"format": FORMAT, "parts": described(parts), "box": list(box)}
+def written(parts: dict[str, Part], box: tuple[int, ...], lanes: int) -> dict[str, Any]:
+    """The manifest as a store holds it: `box`, what a block is, and `lanes`, members computed at a time."""
+    return {"format": FORMAT, "parts": described(parts), "box": list(box), "lanes": lanes}
 
 
-def require_same(parts: dict[str, Part], there: Any, store: Any) -> tuple[int, ...]:
-    """The box of the blocks of a store; raises `ValueError`, naming what differs, where it is of another sweep."""
+def require_sweep(there: Any, store: Any) -> dict[str, Any]:
+    """The manifest of a store; raises `ValueError` where it has none that is known here."""
     if not isinstance(there, dict) or there.get("format") != FORMAT:
         raise ValueError(
             f"`store` {store} holds something else than a sweep of this version: give another path."
         )
+    return there
+
+
+def require_same(parts: dict[str, Part], there: dict[str, Any], store: Any) -> tuple[int, ...]:
+    """The box of the blocks of a store; raises `ValueError`, naming what differs, where it is of another sweep."""
     differing = differences(parts, described(parts), there["parts"])
     if differing:
         raise ValueError(

@@ -65,7 +65,7 @@ class Program:
         devices: Sequence[Any] | None = None,
     ):
         self.measure, self.members = measure, members
-        self.devices = tuple(devices) if devices else (jax.devices()[0],)
+        self.devices = tuple(devices or jax.local_devices())
         self.system = measure.prepared(system, members.every_value())
         self._dtypes = {
             path: np.dtype(parameters.get(self.system, path).dtype) for path in members.paths

@@ -56,7 +56,7 @@ class Store:
 
     @classmethod
     def create(
-        cls, path: Path, layout: Layout, blocks: Blocks, parts: Mapping[str, Part]
+        cls, path: Path, layout: Layout, blocks: Blocks, parts: Mapping[str, Part], lanes: int
     ) -> "Store":
         """A new store, there at once with all that it has but the blocks."""
         zarr = _zarr()
@@ -70,7 +70,7 @@ class Store:
                         **layout.attributes,
                         # By which readers know coordinates that no axis is named after.
                         "coordinates": " ".join(layout.coordinates),
-                        manifest.KEY: manifest.written(dict(parts), blocks.box),
+                        manifest.KEY: manifest.written(dict(parts), blocks.box, lanes),
                     },
                 )
                 for name, variable in layout.variables.items():
@@ -102,13 +102,7 @@ class Store:
     @classmethod
     def open(cls, path: Path, parts: Mapping[str, Part], shape: tuple[int, ...]) -> "Store":
         """The store at `path`, which must be of the same sweep; what a kill left beside its files is removed."""
-        try:
-            found = _zarr().open_group(path, mode="r").attrs.get(manifest.KEY)
-        except (OSError, ValueError, KeyError) as error:
-            raise ValueError(
-                f"`store` {path} is there and is no zarr store: give another path."
-            ) from error
-        box = manifest.require_same(dict(parts), found, path)
+        box = manifest.require_same(dict(parts), _manifest(path), path)
         with _plain_errors(path):
             for partial in path.rglob("*.partial"):
                 partial.unlink(missing_ok=True)
@@ -162,6 +156,21 @@ def load(path: str | Path) -> Any:
     if manifest.KEY not in found.attrs:
         raise ValueError(f"`store` {path} holds something else than a sweep: give another path.")
     return found
+
+
+def lanes_of(path: Path) -> int:
+    """How many members are computed at a time in the sweep at `path`. Raises `ValueError` for what is no sweep."""
+    return int(_manifest(path)["lanes"])
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        found = _zarr().open_group(path, mode="r").attrs.get(manifest.KEY)
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"`store` {path} is there and is no zarr store: give another path."
+        ) from error
+    return manifest.require_sweep(found, path)
 
 
 def _zarr() -> Any:

@@ -21,7 +21,7 @@ from rosetta_jax.sweeps.measure import STATUS, Measure, as_measure
 from rosetta_jax.sweeps.members import Members
 from rosetta_jax.sweeps.pace import Pace, Shown, paced
 from rosetta_jax.sweeps.program import Program
-from rosetta_jax.sweeps.store import InMemory, Store
+from rosetta_jax.sweeps.store import InMemory, Store, lanes_of
 
 
 def sweep(
@@ -58,10 +58,11 @@ def sweep(
 
     **Memory and time.** Members are computed in chunks of `chunk` members (by default as many as take a few
     seconds and fit into `memory` MB, by default half of what is free on the device), each of groups of `lanes`
-    members at a time: one on a CPU, where each core has chunks of its own, unless the measure asks for more.
-    One compilation serves all. Where a device runs out of memory half as many are tried. With `devices` (such as
-    `jax.devices()`) each of them has chunks of its own. Numbers are the same, bit by bit on one kind of
-    device, whatever chunk, number of devices, order or interruption.
+    members at a time: one on a CPU, where each core has chunks of its own, unless the measure asks for more (a
+    store that is there keeps to its own). One compilation serves all. Where a device runs out of memory half as
+    many are tried. Each of the `devices`, by default all that this process has, computes chunks of its own.
+    Numbers are the same, bit by bit on one kind of device, whatever chunk, number of devices, order or
+    interruption.
 
     **Many machines.** With a `cluster` chunks are tasks of Dask: the address of a scheduler, a
     `distributed.Client`, or a number of worker processes on this machine. Workers may be lost, join and leave;
@@ -78,6 +79,8 @@ def sweep(
     given twice, a store of another sweep (it says what differs); `OSError` where the store cannot be written;
     `MemoryError` where one member is too large.
     """
+    if store is not None and Path(store).exists():
+        lanes = lanes_of(Path(store))
     asked = _asked(
         measure, system, axes, key, same_noise, dims, coordinates, lanes, memory, devices
     )
@@ -195,7 +198,7 @@ def _place(
     path = Path(store)
     parts = parts_of(asked.measure, asked.system, asked.members, asked.key, engine.backend)
     if not path.exists():
-        return Store.create(path, asked.layout, blocks(), parts)
+        return Store.create(path, asked.layout, blocks(), parts, engine.lanes)
     if not resume:
         raise ValueError(
             f"`store` {path} is there, and `resume` is False: give another path, or delete it."

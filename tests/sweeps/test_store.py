@@ -188,6 +188,22 @@ def test_what_does_not_change_the_numbers_may_change(whole):
     assert files(whole) == before
 
 
+def test_a_store_keeps_to_its_own_groups(tmp_path, monkeypatch):
+    from rosetta_jax.sweeps.program import Program
+
+    store, call, seen = tmp_path / "lanes.zarr", Program._call, []
+
+    def told(self, numbers, capacity, lanes, device):
+        seen.append(lanes)
+        return call(self, numbers, capacity, lanes, device)
+
+    swept(store, lanes=2)
+    (store / "status" / "c" / "0" / "0").unlink()
+    monkeypatch.setattr(Program, "_call", told)
+    swept(store, lanes=3)
+    assert set(seen) == {2}
+
+
 def test_resume_false_refuses_what_is_there(whole):
     with pytest.raises(ValueError, match="is there, and `resume` is False"):
         swept(whole, resume=False)
