@@ -1,5 +1,6 @@
 """Pictures of a sweep: a curve, a map, or panels of pairs, with the members that failed marked by their reason."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from rosetta_jax.results import Status
 from rosetta_jax.sweeps import best, over_seeds, swept_parameters
 
 _MOST_PANELS = 6
+# Letters of a line beside a bar of colours.
+_WIDE = 40
 # Crosses of failed members, in points: at most, and at least.
 _CROSS = (7.0, 1.5)
 _COLOURS, _EMPTY = "viridis", "#f2f2f2"
@@ -272,4 +275,4 @@ def _label(variable: Any) -> str:
     """A measure in words, with its unit."""
     words = variable.attrs.get("long_name") or str(variable.name).replace("_", " ")
     unit = variable.attrs.get("units", "")
-    return f"{words} ({unit})" if unit else words
+    return textwrap.fill(f"{words} ({unit})" if unit else words, _WIDE)
