@@ -15,7 +15,7 @@ from rosetta_jax.data.arrays import named_arrays
 from rosetta_jax.network import Connectome
 from rosetta_jax.sweeps import Axis, Measure
 
-EXAMPLE = "gain=0:8:21, gain=1:100:21:log or gain=0.5,1,2"
+EXAMPLE = "gain=0:8:21, gain=0.1:10:21:log or gain=0.5,1,2"
 
 
 class Draw(StrEnum):
