@@ -216,6 +216,9 @@ def grid(side: int, volumes: int) -> dict[str, Any]:
     axes = {"gain": jnp.linspace(1.0, 12.0, side), "rung.w": jnp.linspace(0.1, 0.8, side)}
     found = timed_grid(measure, network, axes, (volumes + DROPPED) * REPETITION)
     dataset = found.pop("dataset")
+    if side > 2:
+        figure = rj.plot.sweep(dataset, "connectivity_correlation")
+        figure.savefig(RESULTS.with_name("sweeps_grid.png"), dpi=110)
     best = rj.sweeps.best(dataset, "connectivity_correlation", 1).isel(rank=0)
     place = {"gain": float(best["gain"]), "rung.w": float(best["rung.w"])}
     pairs = np.asarray(dataset["connectivity"].sel(gain=best["gain"], **{"rung.w": best["rung.w"]}))

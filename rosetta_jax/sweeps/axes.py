@@ -9,6 +9,7 @@ The axes of a sweep are a mapping. Under the path of a parameter lies an array o
 
 import dataclasses
 import math
+import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from rosetta_jax.priors import FreeParameter, Uniform
 
 # What `jax.random.fold_in` takes.
 _MOST_SEED = 2**32 - 1
+_LETTERS = set(string.ascii_letters + string.digits + "_.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +109,10 @@ def checked(system: PyTree, axes: Mapping[str, Any]) -> dict[str, Axis]:
 
 
 def _axis(system: PyTree, name: str, value: Any) -> Axis:
+    if not name or not set(name) <= _LETTERS:
+        raise ValueError(
+            f"`axes` call one {name!r}: its name is that of a folder and of a column, give letters, digits and _."
+        )
     if not isinstance(value, Axis):
         parameters.get(system, name)  # a name that is no path is told with the right ones
         return Axis({name: _column(name, value)})

@@ -6,7 +6,7 @@ import numpy as np
 
 from rosetta_jax import _checks
 from rosetta_jax.results import Status
-from rosetta_jax.sweeps.dataset import SEEDS
+from rosetta_jax.sweeps.dataset import SEEDS, xarray
 from rosetta_jax.sweeps.measure import STATUS
 
 
@@ -26,10 +26,8 @@ def best(dataset: Any, variable: str, number: int = 10, *, largest: bool = True)
     sign = -1 if largest else 1
     ranked = usable[np.argsort(sign * values.ravel()[usable], kind="stable")][:number]
     places = np.unravel_index(ranked, values.shape)
-    import xarray
-
     along = {
-        axis: xarray.DataArray(place, dims="rank")
+        axis: xarray().DataArray(place, dims="rank")
         for axis, place in zip(averaged[variable].dims, places, strict=True)
     }
     return averaged.isel(along)

@@ -14,6 +14,7 @@ from rosetta_jax.sweeps.measure import STATUS, Measure, layout
 from rosetta_jax.sweeps.members import Members
 
 NOT_RUN = int(Status.not_run)
+EXTRA = 'pip install "rosetta-jax[sweeps]"'
 # What tells the axis of seeds from others.
 SEEDS = "seed of the noise"
 
@@ -46,13 +47,20 @@ class Layout:
 
     def dataset(self, arrays: Mapping[str, Any]) -> Any:
         """The `xarray.Dataset` of these arrays."""
-        import xarray
-
         variables = {
             name: (variable.dims, arrays[name], variable.attributes)
             for name, variable in self.variables.items()
         }
-        return xarray.Dataset(variables, self.coordinates, self.attributes)
+        return xarray().Dataset(variables, self.coordinates, self.attributes)
+
+
+def xarray() -> Any:
+    """The package xarray, which the extra `sweeps` brings. Raises `ImportError` that says so."""
+    try:
+        import xarray
+    except ImportError as error:
+        raise ImportError(f"sweeps need the package xarray: {EXTRA}.") from error
+    return xarray
 
 
 def laid_out(

@@ -18,11 +18,12 @@ class Pace:
 
     def __init__(self, total: int, done: int, seconds_each: float):
         self.total, self.done, self.begun = total, done, time.perf_counter()
-        self._before, self._seconds_each, self._bytes = done, seconds_each, 0
+        self._before, self._seconds_each, self._failed, self._bytes = done, seconds_each, 0, 0
 
-    def add(self, members: int, written: int) -> None:
-        """So many members more, of so many bytes."""
+    def add(self, members: int, failed: int, written: int) -> None:
+        """So many members more, of which some failed, of so many bytes."""
         self.done += members
+        self._failed += failed
         self._bytes += written
 
     @property
@@ -36,7 +37,8 @@ class Pace:
         simulated = (
             f", {self.rate * self._seconds_each:.3g} brain-s/s" if self._seconds_each else ""
         )
-        return f"{self.rate:.3g} members/s{simulated}, {_size(self._bytes)} written"
+        failed = f", {self._failed} failed" if self._failed else ""
+        return f"{self.rate:.3g} members/s{simulated}, {_size(self._bytes)} written{failed}"
 
     @property
     def line(self) -> str:
@@ -60,9 +62,9 @@ class _Shower:
     def __init__(self, pace: Pace):
         self.pace = pace
 
-    def update(self, members: int, written: int) -> None:
-        """So many members more, of so many bytes."""
-        self.pace.add(members, written)
+    def update(self, members: int, failed: int, written: int) -> None:
+        """So many members more, of which some failed, of so many bytes."""
+        self.pace.add(members, failed, written)
         self._show()
 
     def _show(self) -> None:

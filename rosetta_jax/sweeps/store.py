@@ -17,10 +17,8 @@ import numpy as np
 from rosetta_jax._identity import Part
 from rosetta_jax.sweeps import manifest
 from rosetta_jax.sweeps.blocks import Blocks
-from rosetta_jax.sweeps.dataset import NOT_RUN, Layout
+from rosetta_jax.sweeps.dataset import EXTRA, NOT_RUN, Layout, xarray
 from rosetta_jax.sweeps.measure import STATUS
-
-_EXTRA = 'pip install "rosetta-jax[sweeps]"'
 
 
 class InMemory:
@@ -96,7 +94,9 @@ class Store:
                     array[...] = values.astype(object) if values.dtype.kind == "U" else values
                 os.replace(partial, path)
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            # Those of earlier attempts, which a kill cut short, too.
+            for left in path.parent.glob(f"{path.name}.*.partial"):
+                shutil.rmtree(left, ignore_errors=True)
         return cls(path, blocks)
 
     @classmethod
@@ -110,7 +110,17 @@ class Store:
 
     def pending(self) -> list[int]:
         """The blocks that are not there yet."""
-        return [block for block in range(self.blocks.number) if not self._has(block)]
+        try:
+            status = np.asarray(self._group[STATUS][...])
+        except (
+            Exception
+        ):  # of whatever kind a damaged file makes: each block is looked at by itself
+            return [block for block in range(self.blocks.number) if not self._has(block)]
+        return [
+            block
+            for block in range(self.blocks.number)
+            if (status[self.blocks.region(block)] == NOT_RUN).any()
+        ]
 
     def write(self, block: int, arrays: Mapping[str, np.ndarray]) -> int:
         """Write a block, its status last; how many bytes it has."""
@@ -127,13 +137,9 @@ class Store:
         return load(self.path)
 
     def _has(self, block: int) -> bool:
-        place = np.unravel_index(block, self.blocks.counts)
-        chunk = self.path.joinpath(STATUS, "c", *(str(int(p)) for p in place))
-        if not chunk.exists():
-            return False
         try:
             status = np.asarray(self._group[STATUS][self.blocks.region(block)])
-        except Exception:  # of whatever kind a damaged file makes: the block is computed again
+        except Exception:  # the damaged one: it is computed again
             return False
         return bool((status != NOT_RUN).all())
 
@@ -147,10 +153,8 @@ def load(path: str | Path) -> Any:
     if not path.exists():
         raise ValueError(f"`store` {path} is not there: give the path of a sweep.")
     _zarr()
-    import xarray
-
     try:
-        found = xarray.open_zarr(path, consolidated=False, chunks=None, mask_and_scale=False)
+        found = xarray().open_zarr(path, consolidated=False, chunks=None, mask_and_scale=False)
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"`store` {path} is no zarr store: give the path of a sweep.") from error
     if manifest.KEY not in found.attrs:
@@ -178,7 +182,7 @@ def _zarr() -> Any:
     try:
         import zarr
     except ImportError as error:
-        raise ImportError(f"`store` needs the package zarr: {_EXTRA}, or leave it out.") from error
+        raise ImportError(f"`store` needs the package zarr: {EXTRA}, or leave it out.") from error
     return zarr
 
 

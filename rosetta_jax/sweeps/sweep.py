@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from rosetta_jax import _checks
-from rosetta_jax.results import provenance, summarise
+from rosetta_jax.results import Status, provenance, summarise
 from rosetta_jax.sweeps.axes import checked
 from rosetta_jax.sweeps.blocks import Blocks, cut
 from rosetta_jax.sweeps.cluster import OnCluster, connected
-from rosetta_jax.sweeps.dataset import Layout, laid_out
+from rosetta_jax.sweeps.dataset import Layout, laid_out, xarray
 from rosetta_jax.sweeps.engine import Engine, Here
 from rosetta_jax.sweeps.estimate import Estimate, blocks_for, estimated, seconds_a_member
 from rosetta_jax.sweeps.manifest import parts_of
@@ -112,7 +113,8 @@ def _swept(
         try:
             for block, arrays in engine.computed(place.blocks, rest):
                 written = place.write(block, arrays)
-                shown.update(len(arrays[STATUS]), written)
+                failed = int((arrays[STATUS] != Status.ok).sum())
+                shown.update(len(arrays[STATUS]), failed, written)
         except KeyboardInterrupt:
             pass  # what is done is given; the rest says that it was not run
     return place.dataset()
@@ -171,9 +173,12 @@ def _asked(
     memory: float | None,
     devices: Sequence[Any] | None,
 ) -> _Asked:
+    xarray()  # before any work
     measure = as_measure(measure, dims, coordinates)
     members = Members(checked(system, axes), same_noise)
     key = jax.random.key(0) if key is None else _checks.key("key", key)
+    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        key = jax.random.wrap_key_data(key)
     if memory is not None:
         memory = _checks.known("memory", memory, "MB")
     program = Program(measure, system, members, key, lanes=lanes, memory=memory, devices=devices)

@@ -88,6 +88,7 @@ def test_maps_over_regions_can_be_an_axis():
     [
         ({}, ValueError, "`axes` is empty"),
         ({"gian": [1.0]}, KeyError, r"Did you mean 'gain'"),
+        ({"a point": rj.sweeps.seeds(2)}, ValueError, "give letters, digits and _"),
         ({"gain": 1.0}, ValueError, "must be a list of values, got 1.0"),
         ({"gain": []}, ValueError, "must be a list of values"),
         ({"gain": [1.0, np.nan]}, ValueError, "non-finite"),

@@ -105,6 +105,7 @@ def test_a_sweep_that_was_killed_goes_on_to_the_same_bytes(moment, whole, tmp_pa
     found = swept(store)
     assert (found["status"] != Status.not_run).all()
     assert files(store) == files(whole)
+    assert [path.name for path in tmp_path.iterdir()] == ["killed.zarr"]
 
 
 def test_of_blocks_that_are_there_none_is_computed_again(whole, tmp_path, monkeypatch):

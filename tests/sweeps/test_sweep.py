@@ -279,6 +279,18 @@ def test_a_log_says_how_fast_it_goes(capsys):
     assert "brain-s/s" in capsys.readouterr().err
     swept()
     assert capsys.readouterr().err == ""
+    rj.sweep(spectrum, brain(), {"rung.alpha": [-5.0, 5.0]}, show_progress="log")
+    assert capsys.readouterr().err.strip().endswith("1 failed, 0 s left")
+
+
+def test_without_xarray_it_says_what_to_install_before_any_work(monkeypatch):
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    with pytest.raises(ImportError, match=r'pip install "rosetta-jax\[sweeps\]"'):
+        swept(lambda system, key: pytest.fail("worked"))
+
+
+def test_an_old_key_is_taken_like_a_new_one():
+    same(swept(key=jax.random.PRNGKey(3)), swept(key=jax.random.key(3)))
 
 
 SHARDED = """
