@@ -144,6 +144,8 @@ class Program:
         compiled, _ = self._ready(capacity, lanes, device)
         count = jnp.int32(math.ceil(len(numbers) / lanes))
         arrays = compiled(*self._padded(numbers, capacity, lanes), count)
+        # Waited for here, where a lack of memory is an error that can be answered.
+        jax.block_until_ready(arrays)
         rows = {name: np.asarray(array) for name, array in arrays.items()}
         return {
             name: array.reshape(capacity, *array.shape[2:])[: len(numbers)]

@@ -1,5 +1,6 @@
 """The sweep itself: what it gives, that nothing of how it is computed enters the numbers, and its failures."""
 
+import json
 import os
 import subprocess
 import sys
@@ -332,3 +333,38 @@ def test_devices_share_the_work_and_the_numbers_stay_the_same(tmp_path):
         assert (arrays["status"] == Status.ok).all()
         for key, array in arrays.items():
             np.testing.assert_array_equal(array, found[3][name][key])
+
+
+SHORT = """
+import json, resource, sys
+import jax, jax.numpy as jnp, numpy as np
+import rosetta_jax as rj
+from rosetta_jax.sweeps.program import Program
+brain = rj.Network(rj.StuartLandau(alpha=-5.0), rj.Connectome([[0.0, 1.0], [0.5, 0.0]]), gain=1.0)
+jnp.ones(3).block_until_ready()
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, used + 2**30))
+call, sizes = Program._call, []
+def told(self, numbers, capacity, lanes, device):
+    sizes.append(capacity)
+    return call(self, numbers, capacity, lanes, device)
+Program._call = told
+# 0.4 MB a member, and leave to use a terabyte.
+found = rj.sweep(
+    lambda brain, key: brain.gain * jnp.ones(100_000), brain, {"gain": np.linspace(0, 1, 8000)},
+    store=sys.argv[1], memory=1e6, chunk=200, show_progress=False,
+)
+assert (found["status"] == 0).all() and float(found["value"][-1, -1]) == 1.0
+print(json.dumps(sizes))
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux's memory limits")
+def test_where_memory_does_run_out_half_as_many_are_tried(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-c", SHORT, str(tmp_path / "s.zarr")], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    sizes = json.loads(run.stdout)
+    assert sizes[0] == 8000 and sizes[-1] < 8000
+    assert {8000 // size for size in sizes} <= {1, 2, 4, 8, 16}
