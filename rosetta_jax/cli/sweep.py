@@ -222,14 +222,17 @@ def sweep(
             show_progress=False if quiet else True if console.is_terminal else "log",
         )
         write_config(out)
-        _end(out, found, swept)
+        _end(out, found, swept, quiet)
 
 
-def _end(out: Path, found: Any, swept: Swept) -> None:
+def _end(out: Path, found: Any, swept: Swept, quiet: bool) -> None:
     """Write what was found, whole or not, and say so."""
     page, said = write_results(out, found, swept, used())
-    say(f"{sweeps.summary(found)} {said}report: {page}")
-    if (np.asarray(found["status"]) == Status.not_run).any():
+    status = np.asarray(found["status"])
+    # The progress has said it where members failed.
+    ended = f"{sweeps.summary(found)} " if quiet or (status == Status.ok).all() else ""
+    say(f"{ended}{said}report: {page}")
+    if (status == Status.not_run).any():
         say(f"interrupted: go on by: rosetta sweep --resume {out}")
         raise typer.Exit(130)
 

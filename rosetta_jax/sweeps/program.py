@@ -136,6 +136,8 @@ class Program:
                 begun += len(part)
         finally:
             self._free.put(device)
+        if len(found) == 1:
+            return found[0]
         return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
 
     def _call(
@@ -146,10 +148,10 @@ class Program:
         arrays = compiled(*self._padded(numbers, capacity, lanes), count)
         # Waited for here, where a lack of memory is an error that can be answered.
         jax.block_until_ready(arrays)
-        rows = {name: np.asarray(array) for name, array in arrays.items()}
+        # Copies of what counts, so that the room of a whole call is free for the next one.
         return {
-            name: array.reshape(capacity, *array.shape[2:])[: len(numbers)]
-            for name, array in rows.items()
+            name: np.array(np.asarray(array).reshape(capacity, *array.shape[2:])[: len(numbers)])
+            for name, array in arrays.items()
         }
 
     def _shrink(self, capacity: int, lanes: int, error: Exception) -> None:

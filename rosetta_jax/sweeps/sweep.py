@@ -1,5 +1,6 @@
 """`sweep`: a measure of every member of a product of axes, in chunks that survive whatever ends the sweep."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,7 +75,8 @@ def sweep(
     with it and loses of a sweep that was killed no more than the chunks in flight; `resume=False` refuses any that
     is there. Ctrl-C ends the sweep and gives what is done, the rest with the status `not_run`.
 
-    `show_progress` may be "log" for a line every half a minute instead of a bar.
+    `show_progress` may be "log" for a line every half a minute instead of a bar; where members failed, both end
+    with how many and why (`rj.sweeps.summary`).
 
     Raises `KeyError` for a path that is not there; `ValueError` for values that a parameter cannot have, an axis
     given twice, a store of another sweep (it says what differs); `OSError` where the store cannot be written;
@@ -117,7 +119,10 @@ def _swept(
                 shown.update(len(arrays[STATUS]), failed, written)
         except KeyboardInterrupt:
             pass  # what is done is given; the rest says that it was not run
-    return place.dataset()
+    found = place.dataset()
+    if show_progress and (np.asarray(found[STATUS]) != Status.ok).any():
+        print(summary(found), file=sys.stderr, flush=True)
+    return found
 
 
 def estimate(
