@@ -145,9 +145,7 @@ def _map(
     """The best along all other axes, on the grid of two of them; crosses where all of them failed."""
     x_axis, y_axis = (moved[path] for path in pair)
     others = [axis for axis in whole[variable].dims if axis not in (x_axis, y_axis)]
-    over = whole[variable]
-    shown = (over.max(others) if largest else over.min(others)) if others else over
-    shown = shown.transpose(y_axis, x_axis)
+    shown = _best_along(others, whole[variable], largest).transpose(y_axis, x_axis)
     failed = (whole["status"] != int(Status.ok)).all(others).transpose(y_axis, x_axis)
     status = whole["status"].isel(dict.fromkeys(others, 0)).transpose(y_axis, x_axis)
     x, y = np.asarray(whole[pair[0]]), np.asarray(whole[pair[1]])
@@ -173,8 +171,7 @@ def _points(
     """Points that were drawn, the best on top; over other axes the best of each point."""
     axis = whole[pair[0]].dims[0]
     others = [other for other in whole[variable].dims if other != axis]
-    over = whole[variable]
-    values = np.asarray((over.max(others) if largest else over.min(others)) if others else over)
+    values = np.asarray(_best_along(others, whole[variable], largest))
     status = np.asarray(whole["status"].isel(dict.fromkeys(others, 0)))
     x, y = np.asarray(whole[pair[0]]), np.asarray(whole[pair[1]])
     order = np.argsort(np.where(np.isfinite(values), values if largest else -values, -np.inf))
@@ -186,6 +183,13 @@ def _points(
         failed = (status == reason) & ~np.isfinite(values)
         axes.plot(x[failed], y[failed], "x", color=colour, ms=np.sqrt(size), mew=0.8, ls="none")
     return drawn
+
+
+def _best_along(axes: list[Any], values: Any, largest: bool) -> Any:
+    """The best along some axes, which may be none."""
+    if not axes:
+        return values
+    return values.max(axes) if largest else values.min(axes)
 
 
 _STAR: dict[str, Any] = {
