@@ -190,8 +190,7 @@ def simulated(
 
 def with_room(network: Network, values: Mapping[str, np.ndarray]) -> Network:
     """The network with bounds of its delays that hold for all `values` (length, ...) of its links and speed."""
-    moved = {path: value for path, value in values.items() if path in _DELAYING}
-    if not moved or network.connectome.lengths is None:
+    if not set(values) & set(_DELAYING) or network.connectome.lengths is None:
         return network
     linked = np.zeros(network.connectome.weights.shape, bool)
     for weights in values.get("connectome.weights", np.asarray(network.connectome.weights)[None]):
